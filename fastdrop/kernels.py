@@ -1,0 +1,45 @@
+"""The CPU level: chosen once, at import, by asking the CPU."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+
+try:
+    from fastdrop import _frontdoor, _machine
+except ModuleNotFoundError as error:
+    if error.name not in ("fastdrop._frontdoor", "fastdrop._machine"):
+        raise
+    raise ImportError(
+        f"the fastdrop in {os.path.dirname(__file__)} is source without its compiled part: run "
+        "`python -m pip install .` beside its setup.py and start Python in another folder, or "
+        "run `python -m pip install -e .` to use it in place"
+    ) from None
+
+LEVELS = ("avx512", "avx2", "baseline")
+"""Best first."""
+
+available = tuple(
+    level
+    for level in LEVELS
+    if level in _machine.cpu_levels() and importlib.util.find_spec(f"fastdrop._{level}")
+)
+"""The levels that were built and that this CPU can run, best first."""
+
+
+def _chosen() -> str:
+    level = os.environ.get("FASTDROP_SIMD") or available[0]
+    if level not in available:
+        raise ImportError(
+            f"FASTDROP_SIMD is {level!r}, but this build on this machine has "
+            f"{', '.join(available)}: set it to one of them, or unset it"
+        )
+    return level
+
+
+level = _chosen()
+"""The level in use."""
+
+# Only this one is imported: a level's module may use its instructions anywhere, at import too.
+_frontdoor.use(importlib.import_module(f"fastdrop._{level}").kernels)

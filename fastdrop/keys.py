@@ -1,0 +1,49 @@
+"""Key, and the process's own stream of keys."""
+
+from __future__ import annotations
+
+import os
+
+from numpy.random import SeedSequence
+
+from fastdrop._frontdoor import Key, Stream, restart_process_stream
+
+__all__ = ["Key", "Stream", "key_from_words", "manual_seed"]
+
+
+def manual_seed(seed: int | SeedSequence | Key | None) -> None:
+    """Seed the process's own stream, from which calls with ``rng=None`` take their keys.
+
+    Parameters
+    ----------
+    seed : int, numpy.random.SeedSequence, Key or None
+        After an int, a `SeedSequence` or a `Key`, call n that decides by chance takes
+        ``Key(seed).fold_in(n)``. None takes new entropy from the operating system, as happens at
+        import and in every forked child.
+
+    Raises
+    ------
+    TypeError
+        If `seed` is of another type.
+    ValueError
+        If `seed` is negative.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> fastdrop.manual_seed(0)
+    >>> first = fastdrop.dropout(np.ones(1000), 0.5)
+    >>> fastdrop.manual_seed(0)
+    >>> np.array_equal(fastdrop.dropout(np.ones(1000), 0.5), first)
+    True
+    """
+    restart_process_stream(seed if isinstance(seed, Key) else Key(seed))
+
+
+def key_from_words(k0: int, k1: int) -> Key:
+    """Make a Key: what pickles of one call."""
+    return Key.from_words(k0, k1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: manual_seed(None))

@@ -1,0 +1,188 @@
+"""The layers: a function with its p, its mode, its own stream of keys, and its backward pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastdrop.functional import dropout
+from fastdrop.keys import Key, Stream
+from fastdrop._frontdoor import check_probability, check_rng
+
+
+class Dropout:
+    """`fastdrop.dropout` as a layer, with a backward pass that stores no mask.
+
+    Parameters
+    ----------
+    p : float, optional
+        Probability of an element to be dropped, in [0, 1].
+    inplace : bool, optional
+        Whether `forward` writes into its input. `backward` never does.
+    rng : None, int, SeedSequence, BitGenerator, Generator or Key, optional
+        Where the keys come from. With an int, a `SeedSequence` or a `Key` the layer has a stream
+        of its own: its n-th call that decides by chance uses ``Key(rng).fold_in(n)``, so layers
+        built alike give the same sequence of masks. A generator is shared with its other users.
+        None takes keys from the process's own stream.
+
+    Attributes
+    ----------
+    p : float
+        May be assigned; an invalid value is refused.
+    inplace : bool
+    training : bool
+        True at first; see `train` and `eval`.
+
+    Raises
+    ------
+    ValueError
+        If `p` is outside [0, 1] or NaN.
+    TypeError
+        If `rng` is of another type.
+
+    Notes
+    -----
+    Any thread may call a layer, and each call has a mask of its own, but `backward` belongs to the
+    last `forward`: threads that run both need a layer each.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> layer = fastdrop.Dropout(0.5, rng=1)
+    >>> x = np.ones((2, 4))
+    >>> y = layer(x)
+    >>> np.array_equal(layer.backward(x), y)
+    True
+    >>> layer.eval()(x) is x
+    True
+    """
+
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: Any = None) -> None:
+        self.p = p
+        self.inplace = inplace
+        self.training = True
+        self._rng = _source(rng)
+        self._last: tuple[tuple[int, ...], float, bool, Key | None] | None = None
+
+    @property
+    def p(self) -> float:
+        """Probability of an element to be dropped."""
+        return self._p
+
+    @p.setter
+    def p(self, p: float) -> None:
+        self._p = check_probability(p)
+
+    def __call__(self, x: Any) -> Any:
+        """Return ``self.forward(x)``."""
+        return self.forward(x)
+
+    def forward(self, x: Any) -> Any:
+        """Drop elements of x, or in evaluation return x itself.
+
+        Parameters
+        ----------
+        x : array_like
+            As for `fastdrop.dropout`.
+
+        Returns
+        -------
+        ndarray
+            As from `fastdrop.dropout`.
+        """
+        p, training = self.p, self.training
+        y, key = dropout(x, p, training, self.inplace, rng=self._rng, return_key=True)
+        self._last = y.shape, p, training, key
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        """Pass a gradient through the mask of the last `forward`, made again from its key.
+
+        Parameters
+        ----------
+        grad : array_like
+            Gradient with respect to the output of the last `forward`, of its shape.
+
+        Returns
+        -------
+        ndarray
+            Gradient with respect to its input; `grad` itself after an evaluation.
+
+        Raises
+        ------
+        RuntimeError
+            If there was no `forward` yet.
+        ValueError
+            If `grad` has another shape than the output.
+        """
+        if self._last is None:
+            raise RuntimeError("backward needs a forward before it: there is no mask yet")
+        shape, p, training, key = self._last
+        if np.shape(grad) != shape:
+            raise ValueError(
+                f"grad must have the shape {shape} of the last forward, but has {np.shape(grad)}"
+            )
+        return dropout(grad, p, training, rng=key)
+
+    def train(self, mode: bool = True) -> Dropout:
+        """Set training mode, or evaluation with ``mode=False``; return the layer."""
+        self.training = bool(mode)
+        return self
+
+    def eval(self) -> Dropout:
+        """Set evaluation mode; return the layer."""
+        return self.train(False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the layer's random source stands.
+
+        Returns
+        -------
+        dict
+            ``{"key": (k0, k1), "calls": n}`` for a layer with its own stream,
+            ``{"bit_generator": state}`` for one with a NumPy generator, ``{}`` for one that takes
+            keys from the process.
+        """
+        if self._rng is None:
+            return {}
+        if isinstance(self._rng, Stream):
+            return {"key": self._rng.key.words, "calls": self._rng.calls}
+        return {"bit_generator": self._rng.bit_generator.state}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from where `state_dict` stood: the next masks are those that followed it.
+
+        Parameters
+        ----------
+        state_dict : dict
+            From the `state_dict` of a layer with the same kind of `rng`.
+
+        Raises
+        ------
+        ValueError
+            If it comes from a layer with another kind of `rng`; the layer is unchanged.
+        """
+        own = self.state_dict()
+        if set(state_dict) != set(own):
+            raise ValueError(
+                f"state_dict has the entries {sorted(state_dict)}, but this layer's has "
+                f"{sorted(own)}: build the layer with the kind of rng the other was built with"
+            )
+        if isinstance(self._rng, Stream):
+            self._rng.restart(Key.from_words(*state_dict["key"]), state_dict["calls"])
+        elif self._rng is not None:
+            self._rng.bit_generator.state = state_dict["bit_generator"]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(p={self.p}, inplace={self.inplace})"
+
+
+def _source(rng: Any) -> Any:
+    """What a layer keeps of its rng: None, a generator, or a stream of its own."""
+    check_rng(rng)
+    if rng is None or isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, np.random.BitGenerator):
+        return np.random.Generator(rng)
+    return Stream(rng if isinstance(rng, Key) else Key(rng))

@@ -1,0 +1,136 @@
+"""How many threads a call works on, and what a fork leaves of them."""
+
+from __future__ import annotations
+
+import operator
+import os
+
+from fastdrop import _machine
+
+BLOCK = 16384
+"""Elements that only one thread can work on: a block of the mask format."""
+
+TEAM_PAYS_FROM = 8 * BLOCK
+"""Elements from which a team is worth waking where the caller names no number of threads."""
+
+MOST_THREADS = 256
+"""A larger team is never started: OpenMP ends the process where it cannot start a thread."""
+
+_setting: int | None = None
+_forked = False
+_openmp_is_told = "OMP_NUM_THREADS" in os.environ
+
+
+def set_num_threads(n: int) -> None:
+    """Set how many threads a call may work on where it is not told by `num_threads`.
+
+    Parameters
+    ----------
+    n : int
+        1 or more. It holds for the whole process, above ``FASTDROP_NUM_THREADS`` and OpenMP's own
+        number. More than 256 are never started.
+
+    Raises
+    ------
+    TypeError
+        If `n` is not an integer.
+    ValueError
+        If `n` is less than 1.
+
+    Notes
+    -----
+    The number of threads changes no result, only the time taken.
+
+    Examples
+    --------
+    >>> import fastdrop
+    >>> before = fastdrop.get_num_threads()
+    >>> fastdrop.set_num_threads(1)
+    >>> fastdrop.get_num_threads()
+    1
+    >>> fastdrop.set_num_threads(before)
+    """
+    global _setting
+    _setting = _check(n, "the number of threads")
+
+
+def get_num_threads() -> int:
+    """Return how many threads a call on a large array works on now.
+
+    Returns
+    -------
+    int
+        The first of these that there is: what `set_num_threads` set; the environment variable
+        ``FASTDROP_NUM_THREADS``; OpenMP's number, which follows ``OMP_NUM_THREADS`` and
+        threadpoolctl, but no more than the processors the calling thread may run on unless
+        ``OMP_NUM_THREADS`` asks for more. It is 1 in a build without OpenMP, and in a forked child.
+
+    Notes
+    -----
+    GNU OpenMP's threads do not survive a fork, and a call that waited for them would hang; so a
+    process forked from one that had imported fastdrop works on one thread, with the same results.
+
+    Examples
+    --------
+    >>> import fastdrop
+    >>> fastdrop.get_num_threads() >= 1
+    True
+    """
+    if _forked or not _machine.openmp:
+        return 1
+    if _setting is not None:
+        return min(_setting, MOST_THREADS)
+    available = _machine.openmp_threads()
+    if not _openmp_is_told:
+        available = min(available, _machine.processors())
+    return min(available, MOST_THREADS)
+
+
+def team_size(requested: int | None, size: int) -> int:
+    """Threads for a call on `size` elements whose caller asked for `requested`, or for none."""
+    if requested is not None:
+        requested = _check(requested, "num_threads")
+        if _forked or not _machine.openmp:
+            requested = 1
+    elif size < TEAM_PAYS_FROM:
+        return 1
+    if size <= BLOCK:
+        return 1
+    return min(requested or get_num_threads(), MOST_THREADS, -(-size // BLOCK))
+
+
+def forked() -> bool:
+    """Whether this process is a forked child of one that had imported fastdrop."""
+    return _forked
+
+
+def _check(n: int, name: str) -> int:
+    try:
+        n = operator.index(n)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, but got {n!r}") from None
+    if n < 1:
+        raise ValueError(f"{name} must be 1 or more, but got {n}")
+    return n
+
+
+def _setting_of_environment() -> int | None:
+    text = os.environ.get("FASTDROP_NUM_THREADS", "")
+    if not text:
+        return None
+    try:
+        return _check(int(text), "FASTDROP_NUM_THREADS")
+    except ValueError:
+        raise ImportError(
+            f"FASTDROP_NUM_THREADS must be an integer of 1 or more, but is {text!r}"
+        ) from None
+
+
+def _after_fork_in_child() -> None:
+    global _forked
+    _forked = True
+
+
+_setting = _setting_of_environment()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,2 @@
+"""The kernels compiled for the CPU level avx512."""
+include "kernels.pxi"

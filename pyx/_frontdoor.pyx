@@ -1,0 +1,229 @@
+"""The front door: every check of a call, its key, and the way to the kernel.
+
+Compiled, and on NumPy's C API, because in Python the same checks take longer than a multiplication
+of a thousand elements; still the one path that every array takes. Nothing is written, and no
+generator advanced, before the last check has passed and the last byte is allocated.
+"""
+cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdint cimport uint64_t
+
+from lanes cimport FD_BLOCK, Kernels, drop_kernel, fd_rule, fd_set_probability
+
+from fastdrop import threads
+
+include "keys.pxi"
+
+cdef extern from "numpy/arrayobject.h":  # in the C API, but not in NumPy's own declarations
+    cnp.ndarray PyArray_NewLikeArray(cnp.ndarray, cnp.NPY_ORDER, void *, int)
+
+cnp.import_array()
+
+# Elements from which a team of threads is considered.
+cdef Py_ssize_t TEAM_PAYS_FROM = threads.TEAM_PAYS_FROM
+# Elements a piece of the general path holds: whole blocks, and small beside an L2 cache.
+cdef Py_ssize_t PIECE = 2 * FD_BLOCK
+
+cdef Kernels kernels
+
+
+def use(capsule):
+    """Take the kernels of a CPU level; called once, at import."""
+    global kernels
+    kernels = (<Kernels *> PyCapsule_GetPointer(capsule, "fastdrop.kernels"))[0]
+
+
+def check_probability(p):
+    """Refuse a p that is no number in [0, 1]; return it as a float."""
+    cdef double probability = p
+    if not 0 <= probability <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    return probability
+
+
+def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key, num_threads):
+    """What `fastdrop.functional.dropout` documents."""
+    cdef:
+        double probability = check_probability(p)
+        cnp.ndarray source = as_array(x, inplace)
+        cnp.ndarray target = check_target(source, inplace, out)
+        Py_ssize_t size = cnp.PyArray_SIZE(source)
+        uint64_t start = check_offset(offset, size)
+        int team = 1
+        drop_kernel kernel = NULL
+        fd_rule rule
+
+    check_rng(rng)
+    if num_threads is not None or size >= TEAM_PAYS_FROM:
+        team = threads.team_size(num_threads, size)
+
+    decides = training and probability > 0
+    if out is not None or (inplace and decides):
+        check_writable(target, "out" if out is not None else "x, to be dropped in place,")
+    if not decides:
+        if out is None:
+            target = source
+        else:
+            np.copyto(target, source)
+        return (target, None) if return_key else target
+    if probability < 1:
+        kernel = find_kernel(source)
+    if probability == 1 or size == 0:
+        if target is None:
+            target = np.zeros_like(source, subok=False)
+        else:
+            target[...] = 0
+        return (target, None) if return_key else target
+
+    if target is None:
+        target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
+    elif target is not source and clashes(source, target):
+        source = source.copy()
+    fd_set_probability(&rule, probability)
+    take_key(rng, &rule)
+    run(kernel, source, target, start, &rule, 1 / (1 - probability), team)
+    return (target, key_of_words(rule.k0, rule.k1)) if return_key else target
+
+
+cdef int run(
+    drop_kernel kernel, cnp.ndarray x, cnp.ndarray y, uint64_t offset, const fd_rule *rule,
+    double scale, int team,
+) except -1:
+    """Send a contiguous native array to the kernel whole, any other as such pieces in C order."""
+    cdef:
+        Py_ssize_t size
+        const void *source
+        void *target
+
+    if cnp.PyArray_ISCARRAY_RO(x) and cnp.PyArray_ISCARRAY(y):
+        size = cnp.PyArray_SIZE(x)
+        source = cnp.PyArray_DATA(x)
+        target = cnp.PyArray_DATA(y)
+        with nogil:
+            kernel(source, target, size, offset, rule, scale, team)
+        return 0
+
+    native = x.dtype.newbyteorder("=")
+    pieces = np.nditer(
+        [x, y],
+        flags=["external_loop", "buffered"],
+        op_flags=[
+            ["readonly", "contig", "aligned", "nbo"],
+            ["writeonly", "contig", "aligned", "nbo"],
+        ],
+        op_dtypes=[native, native],
+        order="C",
+        casting="equiv",
+        buffersize=PIECE,
+    )
+    with pieces:
+        for x_piece, y_piece in pieces:
+            run(kernel, x_piece, y_piece, offset, rule, scale, 1)
+            offset += <uint64_t> x_piece.size
+    return 0
+
+
+cdef drop_kernel find_kernel(cnp.ndarray x) except NULL:
+    """The kernel of x's dtype."""
+    cdef int number = cnp.PyArray_TYPE(x)
+    if number == cnp.NPY_FLOAT32:
+        return kernels.float32
+    if number == cnp.NPY_FLOAT64:
+        return kernels.float64
+    raise TypeError(
+        f"cannot drop elements of dtype {x.dtype} at random: convert x to float32 or float64"
+    )
+
+
+cdef cnp.ndarray as_array(x, bint inplace):
+    """x as an array of numbers."""
+    if not isinstance(x, np.ndarray):
+        if inplace:
+            raise TypeError(
+                "inplace=True needs an ndarray, for the caller would never see a converted "
+                f"{type(x).__name__} change: pass an ndarray, or inplace=False"
+            )
+        if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
+            x = np.from_dlpack(x)
+        else:
+            x = np.asarray(x)
+    cdef cnp.ndarray array = x
+    if not cnp.PyTypeNum_ISNUMBER(cnp.PyArray_TYPE(array)):
+        raise TypeError(f"cannot drop elements of dtype {array.dtype}: convert x to a float dtype")
+    return array
+
+
+cdef cnp.ndarray check_target(cnp.ndarray x, bint inplace, out):
+    """The array to write into: x, `out`, or None for a fresh one."""
+    if out is None:
+        return x if inplace else None
+    if inplace:
+        raise ValueError("out and inplace=True name two places for one result: give only one")
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be an ndarray, but got {type(out).__name__}")
+    if not cnp.PyArray_SAMESHAPE(x, out):
+        raise ValueError(
+            f"out must have x's shape {(<object> x).shape}, but its shape is {out.shape}"
+        )
+    if (<object> x).dtype != out.dtype:
+        raise TypeError(f"out must have x's dtype {x.dtype}, but its dtype is {out.dtype}")
+    return out
+
+
+cdef int check_writable(cnp.ndarray y, str name) except -1:
+    """Refuse an array that cannot hold a result."""
+    if not cnp.PyArray_ISWRITEABLE(y):
+        raise ValueError(f"{name} is read-only: pass a writable array, or drop out of place")
+    if not cnp.PyArray_IS_C_CONTIGUOUS(y) and shares_elements(y):
+        raise ValueError(
+            f"{name} has elements that share memory (shape {(<object> y).shape}, "
+            f"strides {(<object> y).strides}): pass a copy"
+        )
+    return 0
+
+
+cdef bint shares_elements(cnp.ndarray y):
+    """Whether two elements of y have a byte in common."""
+    layout = zip((<object> y).strides, (<object> y).shape)
+    axes = sorted((abs(stride), n) for stride, n in layout if n > 1)
+    reach = y.itemsize  # bytes that the axes so far span
+    for stride, n in axes:
+        if stride < reach:
+            break
+        reach += stride * (n - 1)
+    else:
+        return False
+    if axes[0][0] == 0:
+        return True
+    # Strides that interleave, which only as_strided makes: count the bytes that are touched.
+    touched = np.zeros(sum(stride * (n - 1) for stride, n in axes) + y.itemsize, np.bool_)
+    for byte in range(y.itemsize):
+        np.lib.stride_tricks.as_strided(
+            touched[byte:], [n for _, n in axes], [stride for stride, _ in axes]
+        )[...] = True
+    return touched.sum() < y.size * y.itemsize
+
+
+cdef bint clashes(cnp.ndarray x, cnp.ndarray y):
+    """Whether writing y element by element would change elements of x that are still to be read."""
+    cdef char *x_data
+    cdef char *y_data
+    if cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_IS_C_CONTIGUOUS(y):
+        x_data = <char *> cnp.PyArray_DATA(x)
+        y_data = <char *> cnp.PyArray_DATA(y)
+        return x_data != y_data and (
+            x_data < y_data + cnp.PyArray_NBYTES(y) and y_data < x_data + cnp.PyArray_NBYTES(x)
+        )
+    if cnp.PyArray_DATA(x) == cnp.PyArray_DATA(y) and (<object> x).strides == (<object> y).strides:
+        return False
+    return np.may_share_memory(x, y, max_work=1)
+
+
+cdef uint64_t check_offset(offset, Py_ssize_t size) except? 1:
+    """The stream's index of the first element."""
+    index = as_index(offset, "offset")
+    if index and not 0 <= index <= 2**64 - size:
+        raise ValueError(
+            f"offset must be 0 or more, and the last element's index below 2**64, but got {index}"
+        )
+    return index

@@ -1,0 +1,263 @@
+"""Key, Stream and what `rng=` accepts; compiled with the front door, which reads them each call."""
+import numpy as np
+
+from cpython.number cimport PyNumber_Index
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from numpy.random cimport bitgen_t
+
+from lanes cimport fd_fold_in
+
+
+cdef class Key:
+    """A 128-bit key: with p and an element's index, all that a mask depends on.
+
+    A key is immutable, hashable, comparable and picklable. Two calls with the same key and the
+    same p have the same mask; keys made by `fold_in` or `spawn` have unrelated ones.
+
+    Parameters
+    ----------
+    seed : int, numpy.random.SeedSequence or None
+        An int, not negative, or a `SeedSequence` always gives the same key: its
+        ``generate_state(2, numpy.uint64)``. None takes entropy from the operating system.
+
+    Raises
+    ------
+    TypeError
+        If `seed` is of another type.
+    ValueError
+        If `seed` is negative.
+
+    Examples
+    --------
+    >>> from fastdrop import Key
+    >>> Key(42)
+    Key.from_words(0x9f1e2e6dcd540ab7, 0xd57873dc79fb94b6)
+    >>> Key(42) == Key(42)
+    True
+    """
+
+    cdef uint64_t k0, k1
+
+    def __init__(self, seed):
+        if not isinstance(seed, np.random.SeedSequence):
+            if seed is not None:
+                seed = as_index(seed, "seed")
+                if seed < 0:
+                    raise ValueError(f"seed must be 0 or more, but got {seed}")
+            seed = np.random.SeedSequence(seed)
+        self.k0, self.k1 = map(int, seed.generate_state(2, np.uint64))
+
+    @staticmethod
+    def from_words(k0, k1):
+        """Make a key from its two words.
+
+        Parameters
+        ----------
+        k0, k1 : int
+            The words, each in 0 .. 2**64 - 1.
+
+        Returns
+        -------
+        Key
+
+        Raises
+        ------
+        TypeError
+            If a word is not an integer.
+        ValueError
+            If a word is out of range.
+
+        Examples
+        --------
+        >>> from fastdrop import Key
+        >>> Key.from_words(1, 2).words
+        (1, 2)
+        """
+        return key_of_words(as_word(k0, "k0"), as_word(k1, "k1"))
+
+    @property
+    def words(self):
+        """The key's two 64-bit words, a tuple of two ints."""
+        return self.k0, self.k1
+
+    def fold_in(self, n):
+        """Derive the key of the n-th call, epoch, shard or whatever is counted.
+
+        Parameters
+        ----------
+        n : int
+            In 0 .. 2**63 - 1.
+
+        Returns
+        -------
+        Key
+            The same for the same `n`; unrelated to this key and to every other `n`'s.
+
+        Raises
+        ------
+        TypeError
+            If `n` is not an integer.
+        ValueError
+            If `n` is out of range.
+
+        Examples
+        --------
+        >>> from fastdrop import Key
+        >>> Key.from_words(1, 2).fold_in(5)
+        Key.from_words(0x73815ca15bf2f50e, 0xf9e0c609eef36029)
+        """
+        cdef uint64_t words[2]
+        n = as_index(n, "n")
+        if not 0 <= n < 2**63:
+            raise ValueError(f"n must be in 0 .. 2**63 - 1, but got {n}")
+        fd_fold_in(words, self.k0, self.k1, n)
+        return key_of_words(words[0], words[1])
+
+    def spawn(self, n):
+        """Derive `n` keys: ``[key.fold_in(0), ..., key.fold_in(n - 1)]``.
+
+        Parameters
+        ----------
+        n : int
+            How many, 0 or more.
+
+        Returns
+        -------
+        list of Key
+            The same keys each time, as a key has no state.
+
+        Raises
+        ------
+        TypeError
+            If `n` is not an integer.
+        ValueError
+            If `n` is negative.
+
+        Examples
+        --------
+        >>> from fastdrop import Key
+        >>> first, second = Key(0).spawn(2)
+        >>> second == Key(0).fold_in(1)
+        True
+        """
+        n = as_index(n, "n")
+        if n < 0:
+            raise ValueError(f"n must be 0 or more, but got {n}")
+        return [self.fold_in(i) for i in range(n)]
+
+    def __eq__(self, other):
+        if not isinstance(other, Key):
+            return NotImplemented
+        return self.words == other.words
+
+    def __hash__(self):
+        return hash(self.words)
+
+    def __repr__(self):
+        return f"Key.from_words({self.k0:#018x}, {self.k1:#018x})"
+
+    def __reduce__(self):
+        from fastdrop.keys import key_from_words  # a name that outlives this module's
+        return key_from_words, self.words
+
+
+cdef Key key_of_words(uint64_t k0, uint64_t k1):
+    cdef Key key = Key.__new__(Key)
+    key.k0 = k0
+    key.k1 = k1
+    return key
+
+
+cdef class Stream:
+    """A key and a count of calls: call n that decides by chance takes ``key.fold_in(n)``.
+
+    The process has one, for ``rng=None``, and so has each layer that is built with a seed. The
+    count is read and raised in one step under the GIL, so threads that share a stream never
+    share a mask.
+    """
+
+    cdef readonly Key key
+    cdef readonly uint64_t calls  # keys taken so far
+
+    def __init__(self, Key key not None, calls=0):
+        self.restart(key, calls)
+
+    cpdef restart(self, Key key, calls=0):
+        """Go to call `calls` of `key`."""
+        calls = as_index(calls, "calls")
+        if not 0 <= calls < 2**63:
+            raise ValueError(f"calls must be in 0 .. 2**63 - 1, but got {calls}")
+        self.key = key
+        self.calls = calls
+
+    cdef void take(self, fd_rule *rule) noexcept:
+        cdef uint64_t words[2]
+        fd_fold_in(words, self.key.k0, self.key.k1, self.calls)
+        self.calls += 1
+        rule.k0 = words[0]
+        rule.k1 = words[1]
+
+    def __reduce__(self):
+        from fastdrop.keys import Stream
+        return Stream, (self.key, self.calls)
+
+
+cdef Stream process_stream = Stream(Key(None))
+
+
+def restart_process_stream(Key key not None):
+    """Go to the first call of `key` in the stream of ``rng=None``."""
+    process_stream.restart(key)
+
+
+Generator, BitGenerator = np.random.Generator, np.random.BitGenerator
+SEEDS = (int, np.integer, np.random.SeedSequence)
+
+
+cpdef int check_rng(rng) except -1:
+    """Refuse what `take_key` does not know."""
+    if rng is None or isinstance(rng, (Key, Stream)):
+        return 0
+    if isinstance(rng, (Generator, BitGenerator, *SEEDS)):
+        return 0
+    raise TypeError(
+        "rng must be None, an int, a fastdrop.Key, or a numpy.random SeedSequence, "
+        f"BitGenerator or Generator, but got {rng!r}"
+    )
+
+
+cdef int take_key(rng, fd_rule *rule) except -1:
+    """Set the rule's key from `rng`; a generator or a stream advances."""
+    cdef Key key
+    cdef bitgen_t *bits
+    if rng is None or isinstance(rng, Stream):
+        (<Stream> (process_stream if rng is None else rng)).take(rule)
+        return 0
+    if isinstance(rng, Key):
+        key = rng
+    elif isinstance(rng, (Generator, BitGenerator)):
+        source = rng.bit_generator if isinstance(rng, Generator) else rng
+        bits = <bitgen_t *> PyCapsule_GetPointer(source.capsule, "BitGenerator")
+        with source.lock:
+            rule.k0 = bits.next_uint64(bits.state)
+            rule.k1 = bits.next_uint64(bits.state)
+        return 0
+    else:
+        key = Key(rng)
+    rule.k0 = key.k0
+    rule.k1 = key.k1
+    return 0
+
+
+cdef object as_index(value, str name):
+    try:
+        return PyNumber_Index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, but got {value!r}") from None
+
+
+cdef uint64_t as_word(value, str name) except? 0:
+    value = as_index(value, name)
+    if not 0 <= value < 2**64:
+        raise ValueError(f"{name} must be in 0 .. 2**64 - 1, but got {value}")
+    return value

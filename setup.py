@@ -1,0 +1,103 @@
+"""Build: an OpenMP probe, flags by compiler, and the kernels compiled once per CPU level."""
+
+import os
+import subprocess
+import tempfile
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
+
+# The features that _machine.pyx asks the CPU for, and no others.
+AVX2 = ["-mavx2", "-mbmi", "-mbmi2", "-mfma", "-mpopcnt"]
+AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl"]
+LEVELS = {"baseline": [], "avx2": AVX2, "avx512": AVX512}
+
+# Contraction would round kept elements differently from level to level.
+OPTIMIZE = ["-O3", "-ffp-contract=off"]
+# Compile and link arguments: GNU and LLVM, and Apple's clang beside a libomp.
+OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
+
+OPENMP_PROBE = """
+#include <omp.h>
+int main(void)
+{
+    int threads = 0;
+    #pragma omp parallel reduction(+ : threads)
+    threads += 1;
+    return threads == omp_get_max_threads() ? 0 : 1;
+}
+"""
+LEVEL_PROBE = """
+#include <immintrin.h>
+int main(void) { return 0; }
+"""
+
+
+class BuildKernels(build_ext):
+    """Compile each extension with what this compiler has shown it can do."""
+
+    def build_extensions(self):
+        unix = self.compiler.compiler_type == "unix"
+        openmp_compile, openmp_link = self.find_openmp() if unix else ([], [])
+        if not openmp_compile:
+            self.warn("OpenMP was not found: every call will work on one thread")
+        for extension in list(self.extensions):
+            flags = LEVELS.get(extension.name.rpartition("_")[2], [])
+            if flags and not (unix and self.builds(LEVEL_PROBE, flags)):
+                self.warn(f"{extension.name} is left out: the compiler cannot build it")
+                self.extensions.remove(extension)
+                continue
+            optimize = OPTIMIZE if unix else []
+            extension.extra_compile_args = [*optimize, *openmp_compile, *flags]
+            extension.extra_link_args = openmp_link
+        # Into the build folder: no generated file among the sources, nor in the sdist.
+        generated = cythonize(
+            self.extensions,
+            build_dir=os.path.join("build", "cython"),
+            include_path=["pyx"],
+            compiler_directives={"language_level": 3, "cdivision": True},
+        )
+        for extension, compiled in zip(self.extensions, generated, strict=True):
+            extension.sources = compiled.sources
+        super().build_extensions()
+
+    def find_openmp(self):
+        """The first arguments with which a program compiles, links and runs on a team."""
+        for compile_args, link_args in OPENMP:
+            if self.builds(OPENMP_PROBE, compile_args, link_args, run=True):
+                return compile_args, link_args
+        return [], []
+
+    def builds(self, source, compile_args, link_args=(), run=False):
+        """Whether a program compiles and links, and, if asked, runs to success."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "probe.c")
+            program = os.path.join(folder, "probe")
+            with open(path, "w") as file:
+                file.write(source)
+            try:
+                objects = self.compiler.compile([path], folder, extra_postargs=compile_args)
+                self.compiler.link_executable(objects, program, extra_postargs=list(link_args))
+            except (CompileError, LinkError):
+                return False
+            return not run or subprocess.run([program]).returncode == 0
+
+
+def extension(name, **options):
+    return Extension(
+        f"fastdrop._{name}",
+        [f"pyx/_{name}.pyx"],
+        include_dirs=["pyx", numpy.get_include()],
+        depends=["pyx/lanes.h", "pyx/lanes.pxd", "pyx/kernels.pxi", "pyx/keys.pxi"],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        **options,
+    )
+
+
+setup(
+    ext_modules=[extension(name) for name in ["machine", "frontdoor", *LEVELS]],
+    cmdclass={"build_ext": BuildKernels},
+)

@@ -1,0 +1,413 @@
+"""Tests of the oracle itself: the vectors of mask format 1 and what follows from its text."""
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import reference
+
+KEY = (1, 2)
+THIRD = 1 / 3
+LAST = 2**64 - 1
+
+
+def as_word(bits):
+    return int.from_bytes(bits.tobytes(), "little")
+
+
+def keep_alone(i, p, key):
+    """Decide one element from its own lane only, draw and tie in one comparison."""
+    block, place = divmod(i, 16384)
+    step, place = divmod(place, 64)
+    lane, q = divmod(place, 4)
+    state = np.array(
+        [[reference.hash2(64 * block + 4 * lane + j, *key)] for j in range(4)], dtype=np.uint64
+    )
+    for _ in range(step + 1):
+        output, state = reference.xoshiro256pp(state)
+    r = (int(output[0]) >> 16 * q) & 0xFFFF
+    tie_hash = reference.hash2(i, key[0] ^ 0x6A09E667F3BCC909, key[1] ^ 0xBB67AE8584CAA73B)
+    return ((r << 64) | tie_hash) >= math.floor(Fraction(p) * 2**80)
+
+
+# The generator and the hash
+
+
+def test_xoshiro_gives_the_known_answers():
+    state = np.array([[1], [2], [3], [4]], dtype=np.uint64)
+    outputs = []
+    for _ in range(4):
+        output, state = reference.xoshiro256pp(state)
+        outputs.append(int(output[0]))
+    assert outputs == [41943041, 58720359, 3588806011781223, 3591011842654386]
+
+
+def test_xoshiro_steps_every_state_by_itself():
+    states = np.random.default_rng(0).integers(0, 2**64, (4, 3, 5), dtype=np.uint64)
+    together, next_together = reference.xoshiro256pp(states)
+    for at in np.ndindex(3, 5):
+        one = states[(slice(None), *at)][:, np.newaxis]
+        output, next_state = reference.xoshiro256pp(one)
+        assert output[0] == together[at]
+        np.testing.assert_array_equal(next_state[:, 0], next_together[(slice(None), *at)])
+
+
+def test_xoshiro_leaves_its_argument_alone():
+    state = np.array([[1], [2], [3], [4]], dtype=np.uint64)
+    reference.xoshiro256pp(state)
+    assert state.ravel().tolist() == [1, 2, 3, 4]
+
+
+def test_hash_is_the_same_on_ints_and_arrays():
+    index = [0, 1, 2**32, 2**63, LAST]
+    a, b = 0x9E3779B97F4A7C15, LAST
+    on_ints = [reference.hash2(i, a, b) for i in index]
+    on_array = reference.hash2(np.array(index, dtype=np.uint64), a, b)
+    assert on_array.dtype == np.uint64
+    assert on_array.tolist() == on_ints
+    words = np.full(len(index), LAST, dtype=np.uint64)
+    assert reference.hash2(7, words, words).tolist() == [reference.hash2(7, LAST, LAST)] * 5
+
+
+@pytest.mark.parametrize("i", [0, 5, LAST])
+def test_hash_takes_its_index_modulo_2_64(i):
+    assert reference.hash2(i + 2**64, *KEY) == reference.hash2(i, *KEY)
+
+
+# Lanes and draws
+
+
+@pytest.mark.parametrize(
+    ("block", "lane", "words"),
+    [
+        (0, 0, "ef30b01c2974aeeb 081a5c1377856b73 9b56aecf879eb72b 514eaad8245bcb17"),
+        (3, 15, "c7fd4960f78c32e1 3d1239f368b01923 8ac71c0a1ca2138c 471cd94162718c7c"),
+    ],
+)
+def test_lane_starts_as_the_format_says(block, lane, words):
+    expected = [int(word, 16) for word in words.split()]
+    assert reference.lane_states(block, KEY)[:, lane].tolist() == expected
+
+
+def test_lane_states_of_many_blocks_are_those_of_each():
+    blocks = np.array([0, 3, 2**50 - 1], dtype=np.uint64)
+    together = reference.lane_states(blocks, KEY)
+    assert together.shape == (4, 3, 16)
+    for n, block in enumerate(blocks.tolist()):
+        np.testing.assert_array_equal(together[:, n], reference.lane_states(block, KEY))
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (0, [61080, 10900, 39001, 26967, 44868, 14031, 42404, 38775]),
+        (16384, [9939, 31078, 28652, 33220, 25149, 25842, 53984, 57333]),
+        (16380, [64354, 28386, 34817, 16016]),
+    ],
+    ids=["first of block 0", "first of block 1", "last of block 0"],
+)
+def test_draws_are_those_of_the_format(start, expected):
+    found = reference.draws(start, len(expected), KEY)
+    assert found.dtype == np.uint16
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize("start", [0, 16384 * 7 + 3, LAST])
+def test_no_draws_for_no_elements(start):
+    assert reference.draws(start, 0, KEY).shape == (0,)
+    assert reference.keep(start, 0, 0.5, KEY).shape == (0,)
+
+
+def test_the_last_block_of_the_stream_has_its_own_draws():
+    block = 2**50 - 1
+    state = reference.lane_states(block, KEY)
+    output, _ = reference.xoshiro256pp(state)
+    found = reference.draws(block << 14, 64, KEY)
+    np.testing.assert_array_equal(found, output.astype("<u8").view("<u2"))
+
+
+def test_positions_go_on_at_0_after_2_64():
+    across = reference.draws(2**64 - 5, 12, KEY)
+    end = reference.draws(2**64 - 5, 5, KEY)
+    np.testing.assert_array_equal(across, np.append(end, reference.draws(0, 7, KEY)))
+
+
+# The threshold
+
+
+@pytest.mark.parametrize(
+    ("p", "upper", "lower"),
+    [
+        # The exponent -80 of the format: below it nothing is ever dropped, at it one in 2^80.
+        (5e-324, 0, 0),
+        (2.0**-81, 0, 0),
+        (math.nextafter(2.0**-80, 0), 0, 0),
+        (2.0**-80, 0, 1),
+        (math.nextafter(2.0**-80, 1), 0, 1),
+        (2.0**-79, 0, 2),
+        # 2^-17 is 2^63 / 2^80; 2^-16 is the least p of which the upper word tells.
+        (2.0**-17, 0, 2**63),
+        (math.nextafter(2.0**-16, 0), 0, 2**64 - 2**11),
+        (2.0**-16, 1, 0),
+        (math.nextafter(2.0**-16, 1), 1, 2**12),
+        (0.25, 0x4000, 0),
+        (0.5, 0x8000, 0),
+        (0.75, 0xC000, 0),
+        # 0.1 is 0x1.999999999999ap-4 = 0x1999999999999a / 2^56, and times 2^80 that << 24.
+        (0.1, 0x1999, 0x999999999A000000),
+        # 1 - 2^-53 times 2^80 is 2^80 - 2^27.
+        (1 - 2.0**-53, 0xFFFF, 2**64 - 2**27),
+    ],
+)
+def test_threshold_is_exact(p, upper, lower):
+    assert reference.threshold(p) == (upper, lower)
+
+
+def test_threshold_takes_a_numpy_float():
+    assert reference.threshold(np.float64(0.1)) == reference.threshold(0.1)
+
+
+# The mask
+
+
+@pytest.mark.parametrize(
+    ("p", "upper", "lower", "first_word", "word_81920", "kept"),
+    [
+        (0.5, 0x8000, 0, 0x289E29A3346953D5, 0x17CB4B588E19D167, 524254),
+        (0.1, 0x1999, 0x999999999A000000, 0xFF9EFFF7F7FFFFFF, 0xFFEBFFF99FFFFD7F, 943524),
+        (0.3, 0x4CCC, 0xCCCCCCCCCC000000, 0x2A9EBBE774FDFFDD, 0x97CB5F588ED9D177, 733592),
+        (THIRD, 0x5555, 0x5555555554000000, 0x2A9EA9E374FD7FDD, 0x97CB5F588ED9D177, 698588),
+    ],
+    ids=["0.5", "0.1", "0.3", "third"],
+)
+def test_mask_is_that_of_the_format(p, upper, lower, first_word, word_81920, kept):
+    assert reference.threshold(p) == (upper, lower)
+    mask = reference.keep(0, 2**20, p, KEY)
+    assert mask.dtype == np.bool_
+    assert as_word(reference.packed(mask[:64])) == first_word
+    assert as_word(reference.packed(mask[81920 : 81920 + 64])) == word_81920
+    assert np.count_nonzero(mask) == kept
+
+
+def test_ties_of_a_tenth_are_those_of_the_format():
+    upper, lower = reference.threshold(0.1)
+    ties = np.flatnonzero(reference.draws(0, 8 * 16384, KEY) == upper)
+    assert ties.tolist() == [67684, 112483]
+    hashes = [
+        reference.hash2(int(i), KEY[0] ^ reference.TIE_KEY[0], KEY[1] ^ reference.TIE_KEY[1])
+        for i in ties
+    ]
+    assert hashes == [0x5A8B8731A4D6F426, 0xD4D5DA149A8C8444]
+    assert hashes[0] < lower <= hashes[1]
+
+
+@pytest.mark.parametrize("start", [0, 67684, 67680])
+def test_tie_drops_below_the_lower_word_only(start):
+    mask = reference.keep(start, 112484 - start, 0.1, KEY)
+    assert not mask[67684 - start]
+    assert mask[112483 - start]
+
+
+@pytest.mark.parametrize(
+    ("i", "tie_hash"), [(14308909, 0x43316433E8AEF4), (32981342, 0x1DF795AB82ABCA00)]
+)
+def test_tie_equal_to_the_lower_word_is_kept(i, tie_hash):
+    # Rare elements, found by search: draw 0 and a hash of 53 significant bits, so that a double p
+    # has exactly this hash as its lower word.
+    p = math.ldexp(tie_hash, -80)
+    assert reference.draws(i, 1, KEY).tolist() == [0]
+    assert reference.threshold(p) == (0, tie_hash)
+    assert reference.keep(i, 1, math.nextafter(p, 0), KEY).tolist() == [True]
+    assert reference.keep(i, 1, p, KEY).tolist() == [True]
+    assert reference.keep(i, 1, math.nextafter(p, 1), KEY).tolist() == [False]
+
+
+@pytest.mark.parametrize("key", [KEY, (0, 0), (LAST, LAST)])
+@pytest.mark.parametrize("p", [0.1, 0.5, 2.0**-16, 1 - 2.0**-53])
+@pytest.mark.parametrize("i", [0, 63, 64, 16383, 16384, 67684, 112483, 2**40 + 12345, LAST])
+def test_an_element_can_be_decided_alone(i, p, key):
+    assert reference.keep(i, 1, p, key).tolist() == [keep_alone(i, p, key)]
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [(0.0, True), (0, True), (5e-324, True), (1.0, False), (1, False)],
+)
+def test_mask_at_the_ends_of_p(p, expected):
+    mask = reference.keep(5, 100000, p, KEY)
+    assert mask.shape == (100000,)
+    assert (mask == expected).all()
+
+
+def test_masks_nest_in_p():
+    probabilities = [0.0, 5e-324, 2.0**-20, 2.0**-16, 1e-3]
+    probabilities += [math.nextafter(0.1, 0), 0.1, math.nextafter(0.1, 1)]
+    probabilities += [0.3, THIRD, 0.5, 0.9, 1 - 2.0**-16, 1 - 2.0**-53, 1.0]
+    masks = [reference.keep(0, 2**18, p, KEY) for p in probabilities]
+    for wider, narrower in itertools.pairwise(masks):
+        assert not (narrower & ~wider).any()
+
+
+@pytest.mark.parametrize("origin", [0, 2**64 - 6 * 16384], ids=["first", "last"])
+@pytest.mark.parametrize(
+    ("start", "count"),
+    [
+        (0, 1),
+        (1, 1),
+        (3, 61),
+        (63, 2),
+        (64, 64),
+        (16383, 1),
+        (16383, 2),
+        (16384, 16384),
+        (16385, 16383),
+        (12345, 54321),
+        (67683, 2),
+        (98303, 1),
+    ],
+)
+def test_piece_is_the_slice_of_the_whole(origin, start, count):
+    piece = slice(start, start + count)
+    whole_draws = reference.draws(origin, 6 * 16384, KEY)
+    np.testing.assert_array_equal(reference.draws(origin + start, count, KEY), whole_draws[piece])
+    # The most frequent draw's threshold, so that ties are many and each piece may hold one.
+    most_frequent = int(np.bincount(whole_draws).argmax())
+    p = (most_frequent + 0.5) / 2**16
+    whole = reference.keep(origin, 6 * 16384, p, KEY)
+    np.testing.assert_array_equal(reference.keep(origin + start, count, p, KEY), whole[piece])
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 64, 1001])
+def test_packed_has_bit_i_in_byte_i_over_8_and_zeros_after(count):
+    mask = reference.keep(0, count, 0.5, KEY)
+    expected = [0] * -(-count // 8)
+    for i in range(count):
+        expected[i >> 3] |= int(mask[i]) << (i & 7)
+    found = reference.packed(mask)
+    assert found.dtype == np.uint8
+    assert found.tolist() == expected
+
+
+# Keys
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (0, (0xDD783A894DAAA2E7, 0x498905C1A7C1F90D)),
+        (5, (0x73815CA15BF2F50E, 0xF9E0C609EEF36029)),
+    ],
+)
+def test_fold_in_gives_the_keys_of_the_format(n, expected):
+    assert reference.fold_in(KEY, n) == expected
+
+
+@pytest.mark.parametrize(
+    ("seed", "expected"),
+    [
+        (0, (0xDB2CD7E7B0F478BE, 0xABF4641A2C71BA49)),
+        (42, (0x9F1E2E6DCD540AB7, 0xD57873DC79FB94B6)),
+    ],
+)
+def test_seed_gives_the_keys_of_the_format(seed, expected):
+    assert reference.seed_key(seed) == expected
+    assert reference.seed_key(np.random.SeedSequence(seed)) == expected
+
+
+def test_keys_are_python_ints():
+    for key in (reference.seed_key(0), reference.fold_in(KEY, 3)):
+        assert [type(word) for word in key] == [int, int]
+
+
+# Dropout
+
+
+def bits(x):
+    return x.view(f"u{x.dtype.itemsize}")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("p", [0.1, 0.5, THIRD, 1 - 2.0**-53])
+def test_dropout_scales_kept_elements_and_zeroes_dropped_ones(dtype, p):
+    x = np.random.default_rng(0).standard_normal((3, 50, 7)).astype(dtype)
+    before = x.copy()
+    y = reference.dropout(x, p, KEY, offset=11)
+    assert y.dtype == x.dtype
+    assert y.shape == x.shape
+    kept = reference.keep(11, x.size, p, KEY)
+    scale = dtype(1 / (1 - p))
+    expected = [v * scale if k else dtype(0) for v, k in zip(x.ravel(), kept, strict=True)]
+    np.testing.assert_array_equal(bits(y).ravel(), bits(np.array(expected, dtype=dtype)))
+    np.testing.assert_array_equal(x, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1.0, -0.0])
+def test_dropped_elements_are_positive_zero_whatever_they_were(dtype, value):
+    x = np.full(1000, value, dtype=dtype)
+    y = reference.dropout(x, 0.5, KEY)
+    dropped = ~reference.keep(0, 1000, 0.5, KEY)
+    assert not bits(y)[dropped].any()
+    np.testing.assert_array_equal(y[~dropped], x[~dropped] * 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_overflow_of_a_kept_element_is_silent(dtype):
+    x = np.full(1000, np.finfo(dtype).max, dtype=dtype)
+    y = reference.dropout(x, 0.5, KEY)
+    np.testing.assert_array_equal(np.isinf(y), reference.keep(0, 1000, 0.5, KEY))
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        np.asfortranarray,
+        lambda x: x[::-1][::-1],
+        lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+        lambda x: np.ascontiguousarray(x.T).T,
+        lambda x: x.astype(x.dtype.newbyteorder("S")),
+    ],
+    ids=["Fortran", "reversed twice", "strided", "transposed", "swapped bytes"],
+)
+def test_dropout_follows_logical_order_whatever_the_layout(layout):
+    x = np.random.default_rng(0).standard_normal((20, 30))
+    y = reference.dropout(layout(x), 0.3, KEY)
+    assert y.flags.c_contiguous
+    assert y.dtype.isnative
+    np.testing.assert_array_equal(y, reference.dropout(x, 0.3, KEY))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1, 1)])
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_dropout_keeps_the_shape(shape, p):
+    y = reference.dropout(np.ones(shape, dtype=np.float32), p, KEY)
+    assert isinstance(y, np.ndarray)
+    assert y.shape == shape
+    assert y.dtype == np.float32
+
+
+def test_dropout_at_the_ends_of_p():
+    x = np.array([1.0, -2.0, np.inf, 0.0])
+    same = reference.dropout(x, 0.0, KEY)
+    assert not np.shares_memory(same, x)
+    np.testing.assert_array_equal(bits(same), bits(x))
+    assert not bits(reference.dropout(x, 1.0, KEY)).any()
+
+
+def test_dropout_of_pieces_with_their_offsets_is_that_of_the_whole():
+    x = np.random.default_rng(0).standard_normal(40001)
+    cuts = [0, 1, 777, 16384, 33333, 40001]
+    pieces = [
+        reference.dropout(x[start:stop], 0.3, KEY, offset=2**40 + 5 + start)
+        for start, stop in itertools.pairwise(cuts)
+    ]
+    whole = reference.dropout(x, 0.3, KEY, offset=2**40 + 5)
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int32, np.complex64])
+def test_dropout_refuses_what_it_would_round_otherwise(dtype):
+    with pytest.raises(TypeError, match=np.dtype(dtype).name):
+        reference.dropout(np.ones(3, dtype=dtype), 0.5, KEY)
