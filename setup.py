@@ -40,6 +40,7 @@ class BuildKernels(build_ext):
     """Compile each extension with what this compiler has shown it can do."""
 
     def build_extensions(self):
+        """Probe, choose the flags, translate to C, compile."""
         unix = self.compiler.compiler_type == "unix"
         openmp_compile, openmp_link = self.find_openmp() if unix else ([], [])
         if not openmp_compile:
@@ -86,14 +87,14 @@ class BuildKernels(build_ext):
             return not run or subprocess.run([program]).returncode == 0
 
 
-def extension(name, **options):
+def extension(name):
+    """Describe the extension module _name."""
     return Extension(
         f"fastdrop._{name}",
         [f"pyx/_{name}.pyx"],
         include_dirs=["pyx", numpy.get_include()],
         depends=["pyx/lanes.h", "pyx/lanes.pxd", "pyx/kernels.pxi", "pyx/keys.pxi"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        **options,
     )
 
 

@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
+
+from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _frontdoor
+from fastdrop.keys import Key, KeySource
+
+
+@overload
+def dropout(
+    x: ArrayLike,
+    p: float = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    rng: KeySource = ...,
+    out: NDArray[Any] | None = ...,
+    offset: int = ...,
+    return_key: Literal[False] = ...,
+    num_threads: int | None = ...,
+) -> NDArray[Any]: ...
+
+
+@overload
+def dropout(
+    x: ArrayLike,
+    p: float = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    rng: KeySource = ...,
+    out: NDArray[Any] | None = ...,
+    offset: int = ...,
+    return_key: Literal[True],
+    num_threads: int | None = ...,
+) -> tuple[NDArray[Any], Key | None]: ...
 
 
 def dropout(
-    x: Any,
+    x: ArrayLike,
     p: float = 0.5,
     training: bool = True,
     inplace: bool = False,
     *,
-    rng: Any = None,
-    out: Any = None,
+    rng: KeySource = None,
+    out: NDArray[Any] | None = None,
     offset: int = 0,
     return_key: bool = False,
     num_threads: int | None = None,
-) -> Any:
+) -> NDArray[Any] | tuple[NDArray[Any], Key | None]:
     """Zero each element with probability p and scale the others by 1/(1-p).
 
     The mask depends on the key, p and the element's position in C order alone: not on the number
@@ -85,9 +118,9 @@ def dropout(
     >>> import numpy as np, fastdrop
     >>> x = np.arange(1.0, 10.0).reshape(3, 3)
     >>> fastdrop.dropout(x, 0.5, rng=1)
-    array([[ 2.,  4.,  0.],
-           [ 0., 10.,  0.],
-           [14., 16.,  0.]])
+    array([[ 2.,  4.,  6.],
+           [ 8., 10.,  0.],
+           [14.,  0.,  0.]])
 
     The gradient of a loss passes where the mask was kept, with the same scale:
 
@@ -96,6 +129,4 @@ def dropout(
     >>> np.array_equal(gradient, y / x)
     True
     """
-    return _frontdoor.dropout(
-        x, p, training, inplace, rng, out, offset, return_key, num_threads
-    )
+    return _frontdoor.dropout(x, p, training, inplace, rng, out, offset, return_key, num_threads)

@@ -7,7 +7,8 @@ import importlib.util
 import os
 
 try:
-    from fastdrop import _frontdoor, _machine
+    import fastdrop._frontdoor as _frontdoor  # this form tells which module is missing
+    import fastdrop._machine as _machine
 except ModuleNotFoundError as error:
     if error.name not in ("fastdrop._frontdoor", "fastdrop._machine"):
         raise

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+from typing import Any, TypeAlias
 
-from numpy.random import SeedSequence
+import numpy as np
+from numpy.random import BitGenerator, Generator, SeedSequence
 
 from fastdrop._frontdoor import Key, Stream, restart_process_stream
 
-__all__ = ["Key", "Stream", "key_from_words", "manual_seed"]
+__all__ = ["Key", "KeySource", "Stream", "key_from_words", "manual_seed"]
+
+KeySource: TypeAlias = (
+    int | np.integer[Any] | SeedSequence | BitGenerator | Generator | Key | Stream | None
+)
+"""What `rng=` accepts; a Stream is for the layers, which keep one."""
 
 
 def manual_seed(seed: int | SeedSequence | Key | None) -> None:

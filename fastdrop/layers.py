@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.random import BitGenerator, Generator
+from numpy.typing import ArrayLike, NDArray
 
-from fastdrop.functional import dropout
-from fastdrop.keys import Key, Stream
 from fastdrop._frontdoor import check_probability, check_rng
+from fastdrop.functional import dropout
+from fastdrop.keys import Key, KeySource, Stream
 
 
 class Dropout:
@@ -58,7 +60,7 @@ class Dropout:
     True
     """
 
-    def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: Any = None) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: KeySource = None) -> None:
         self.p = p
         self.inplace = inplace
         self.training = True
@@ -74,11 +76,11 @@ class Dropout:
     def p(self, p: float) -> None:
         self._p = check_probability(p)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: ArrayLike) -> NDArray[Any]:
         """Return ``self.forward(x)``."""
         return self.forward(x)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: ArrayLike) -> NDArray[Any]:
         """Drop elements of x, or in evaluation return x itself.
 
         Parameters
@@ -96,7 +98,7 @@ class Dropout:
         self._last = y.shape, p, training, key
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: ArrayLike) -> NDArray[Any]:
         """Pass a gradient through the mask of the last `forward`, made again from its key.
 
         Parameters
@@ -178,11 +180,11 @@ class Dropout:
         return f"{type(self).__name__}(p={self.p}, inplace={self.inplace})"
 
 
-def _source(rng: Any) -> Any:
+def _source(rng: KeySource) -> Generator | Stream | None:
     """What a layer keeps of its rng: None, a generator, or a stream of its own."""
     check_rng(rng)
-    if rng is None or isinstance(rng, np.random.Generator):
+    if rng is None or isinstance(rng, (Generator, Stream)):
         return rng
-    if isinstance(rng, np.random.BitGenerator):
-        return np.random.Generator(rng)
+    if isinstance(rng, BitGenerator):
+        return Generator(rng)
     return Stream(rng if isinstance(rng, Key) else Key(rng))

@@ -35,7 +35,11 @@ def use(capsule):
 
 def check_probability(p):
     """Refuse a p that is no number in [0, 1]; return it as a float."""
-    cdef double probability = p
+    cdef double probability
+    try:
+        probability = p
+    except TypeError:
+        raise TypeError(f"p must be a real number, but got {p!r}") from None
     if not 0 <= probability <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     return probability

@@ -1,0 +1,51 @@
+"""What several test files share: arrays, keys, and the comparison of bytes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastdrop
+
+WORDS = (0x0123456789ABCDEF, 0xFEDCBA9876543210)
+
+
+@pytest.fixture
+def words():
+    """The words of the key that most tests use."""
+    return WORDS
+
+
+@pytest.fixture
+def key():
+    """The key that most tests use."""
+    return fastdrop.Key.from_words(*WORDS)
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request):
+    """Each dtype that has a kernel."""
+    return np.dtype(request.param)
+
+
+@pytest.fixture(scope="session")
+def run_python():
+    """Run a script in a new process, which must succeed within a minute; return what it printed."""
+
+    def run(script, *arguments, check=True, flags=(), **options):
+        result = subprocess.run(
+            [sys.executable, *flags, "-c", script, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            **options,
+        )
+        if check:
+            assert result.returncode == 0, result.stderr
+            return result.stdout
+        return result
+
+    return run

@@ -1,0 +1,40 @@
+"""The examples in the docstrings run, and every public name has one."""
+
+import doctest
+import inspect
+
+import pytest
+
+import fastdrop
+
+
+def public_objects():
+    """Every public name, and the public methods of the classes among them."""
+    for name in fastdrop.__all__:
+        thing = getattr(fastdrop, name)
+        yield name, thing
+        if inspect.isclass(thing):
+            for method in vars(thing):
+                if not method.startswith("_"):
+                    yield f"{name}.{method}", getattr(thing, method)
+
+
+OBJECTS = dict(public_objects())
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_public_names_are_documented(name):
+    assert inspect.getdoc(OBJECTS[name])
+
+
+@pytest.mark.parametrize("name", fastdrop.__all__)
+def test_public_names_have_an_example(name):
+    assert ">>> " in inspect.getdoc(OBJECTS[name])
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_examples_run(name):
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)
+    test = parser.get_doctest(inspect.getdoc(OBJECTS[name]), {}, name, None, None)
+    runner.run(test)
+    assert runner.failures == 0

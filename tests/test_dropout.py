@@ -1,0 +1,518 @@
+"""What a call of dropout does, beyond the mask itself."""
+
+import inspect
+
+import numpy as np
+import pytest
+import reference
+
+import fastdrop
+from fastdrop import Key, dropout
+
+N = 3 * 16384 + 77
+
+
+def numbers(shape, dtype=np.float64):
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+def expected(x, p, words, offset=0):
+    """The reference's result in x's byte order."""
+    return reference.dropout(np.asarray(x), p, words, offset).astype(x.dtype)
+
+
+def test_signature_is_that_of_torch_and_then_keywords():
+    parameters = inspect.signature(dropout).parameters.values()
+    assert [(q.name, q.default) for q in parameters if q.kind is q.POSITIONAL_OR_KEYWORD] == [
+        ("x", inspect.Parameter.empty),
+        ("p", 0.5),
+        ("training", True),
+        ("inplace", False),
+    ]
+    assert [(q.name, q.default) for q in parameters if q.kind is q.KEYWORD_ONLY] == [
+        ("rng", None),
+        ("out", None),
+        ("offset", 0),
+        ("return_key", False),
+        ("num_threads", None),
+    ]
+
+
+# Values
+
+
+def test_kept_elements_are_scaled_and_dropped_ones_zero(dtype, key):
+    x = numbers(1000, dtype)
+    y = dropout(x, 0.3, rng=key)
+    kept = y != 0
+    np.testing.assert_array_equal(y[kept], x[kept] * dtype.type(1 / (1 - 0.3)))
+    assert not np.signbit(y[~kept]).any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.0])
+def test_dropped_elements_are_plus_zero_whatever_they_were(value, dtype, key):
+    x = np.full(500, value, dtype)
+    y = dropout(x, 0.5, rng=key)
+    kept = dropout(np.ones(500, dtype), 0.5, rng=key) != 0
+    assert y[~kept].tobytes() == bytes(dtype.itemsize * int((~kept).sum()))
+    np.testing.assert_array_equal(y[kept], x[kept])
+
+
+def test_integer_p_and_numpy_scalars_are_numbers(key):
+    x = numbers(100)
+    assert dropout(x, 0) is x
+    assert not dropout(x, 1).any()
+    np.testing.assert_array_equal(dropout(x, np.float64(0.5), rng=key), dropout(x, 0.5, rng=key))
+    p = np.float32(0.1)
+    np.testing.assert_array_equal(dropout(x, p, rng=key), dropout(x, float(p), rng=key))
+
+
+# Evaluation, p = 0, p = 1: nothing is drawn
+
+
+@pytest.mark.parametrize(("p", "training"), [(0.5, False), (0.0, True), (1.0, False), (0, False)])
+def test_identity_returns_x_itself(p, training, dtype):
+    x = numbers(10, dtype)
+    assert dropout(x, p, training) is x
+    assert dropout(x, p, training, inplace=True) is x
+    y, key = dropout(x, p, training, return_key=True)
+    assert y is x
+    assert key is None
+
+
+@pytest.mark.parametrize(("p", "training"), [(0.5, False), (0.0, True)])
+def test_identity_copies_into_out(p, training, dtype):
+    x = numbers((4, 5), dtype)
+    out = np.zeros_like(x, order="F")
+    assert dropout(x, p, training, out=out) is out
+    np.testing.assert_array_equal(out, x)
+    memory = numbers(30)
+    values = memory[:20].copy()
+    dropout(memory[:20], p, training, out=memory[5:25])
+    np.testing.assert_array_equal(memory[5:25], values)
+
+
+def test_identity_takes_any_number_and_read_only_memory():
+    x = np.arange(5)
+    assert dropout(x, 0.5, training=False) is x
+    x.flags.writeable = False
+    assert dropout(x, 0.5, training=False, inplace=True) is x
+
+
+def test_p_1_gives_zeros_of_the_same_kind(dtype):
+    x = np.asfortranarray(numbers((3, 4), dtype))
+    y, key = dropout(x, 1.0, return_key=True)
+    assert key is None
+    assert y.flags.f_contiguous
+    assert y.dtype == dtype
+    assert y.tobytes() == bytes(x.nbytes)
+    assert x.all()
+    assert dropout(x, 1.0, inplace=True) is x
+    assert not x.any()
+    out = numbers((3, 4), dtype)
+    assert dropout(numbers((3, 4), dtype), 1.0, out=out) is out
+    assert not out.any()
+    integers = np.arange(6)
+    assert not dropout(integers, 1.0).any()
+
+
+@pytest.mark.parametrize("call", [{"p": 0.0}, {"p": 1.0}, {"p": 0.5, "training": False}])
+def test_where_nothing_is_decided_no_generator_advances(call):
+    rng = np.random.default_rng(3)
+    before = rng.bit_generator.state
+    dropout(np.ones(5), rng=rng, **call)
+    dropout(np.ones(0), 0.5, rng=rng)
+    assert rng.bit_generator.state == before
+
+
+# In place and out
+
+
+def test_inplace_writes_into_x_and_returns_it(dtype, key, words):
+    x = numbers((7, 11), dtype)
+    y = expected(x, 0.5, words)
+    assert dropout(x, 0.5, inplace=True, rng=key) is x
+    np.testing.assert_array_equal(x, y)
+
+
+def test_out_is_written_and_returned(dtype, key, words):
+    x = numbers((7, 11), dtype)
+    out = np.full_like(x, 9)
+    assert dropout(x, 0.5, rng=key, out=out) is out
+    np.testing.assert_array_equal(out, expected(x, 0.5, words))
+    assert dropout(x, 0.5, rng=key, out=x) is x
+    np.testing.assert_array_equal(out, x)
+
+
+@pytest.mark.parametrize("shift", [-100, -64, -3, -1, 0, 1, 3, 64, 100])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_overlapping_out_sees_x_as_it_was(shift, threads, dtype, key, words):
+    memory = numbers(N + 200, dtype)
+    x = memory[100 : 100 + N]
+    y = expected(x, 0.5, words)
+    out = memory[100 + shift : 100 + shift + N]
+    dropout(x, 0.5, rng=key, out=out, num_threads=threads)
+    np.testing.assert_array_equal(out, y)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (np.s_[:100, :100], np.s_[1:101, :100]),
+        (np.s_[:100, :100], np.s_[:100, 1:101]),
+        (np.s_[:100], np.s_[99::-1]),
+        (np.s_[:200:2], np.s_[1:201:2]),
+        (np.s_[:100, ::2], np.s_[:100, 1::2]),
+        (np.s_[99::-1], np.s_[:100]),
+    ],
+)
+def test_overlapping_strided_out_sees_x_as_it_was(source, target, dtype, key, words):
+    memory = numbers((202, 202), dtype)
+    untouched = memory.copy()
+    y = expected(memory[source], 0.5, words)
+    dropout(memory[source], 0.5, rng=key, out=memory[target])
+    np.testing.assert_array_equal(memory[target], y)
+    untouched[target] = y
+    np.testing.assert_array_equal(memory, untouched)
+
+
+def test_transposed_overlap(key, words):
+    x = numbers((150, 150))
+    y = expected(x, 0.5, words)
+    dropout(x, 0.5, rng=key, out=x.T)
+    np.testing.assert_array_equal(x.T, y)
+
+
+# Layouts
+
+
+LAYOUTS = {
+    "fortran": lambda x: np.asfortranarray(x),
+    "transposed": lambda x: x.transpose(2, 0, 1),
+    "every second": lambda x: x[:, :, ::2],
+    "reversed": lambda x: x[::-1, :, ::-1],
+    "window": lambda x: x[3:30, 2:40, 5:60],
+    "byte-swapped": lambda x: x.astype(x.dtype.newbyteorder()),
+    "new axes": lambda x: x[:, None, ::3, None],
+    "one column": lambda x: x[:, :, 7],
+    "contiguous": lambda x: x,
+}
+
+
+def unaligned(x):
+    """A copy of x whose elements start a byte off."""
+    memory = np.zeros(x.nbytes + 1, np.uint8)
+    y = memory[1:].view(x.dtype).reshape(x.shape)
+    y[...] = x
+    return y
+
+
+LAYOUTS["unaligned"] = unaligned
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("offset", [0, 12_345])
+def test_the_mask_follows_logical_c_order(layout, offset, dtype, key, words):
+    x = LAYOUTS[layout](numbers((40, 50, 70), dtype))
+    y = expected(x, 0.3, words, offset)
+    before = x.copy()
+
+    fresh = dropout(x, 0.3, rng=key, offset=offset, num_threads=2)
+    np.testing.assert_array_equal(fresh, y)
+    assert fresh.dtype == x.dtype
+    assert fresh.strides == np.empty_like(x).strides
+    np.testing.assert_array_equal(x, before)
+
+    for out in (np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype, "F"), x.copy()):
+        assert dropout(x, 0.3, rng=key, offset=offset, out=out) is out
+        np.testing.assert_array_equal(out, y)
+
+    assert dropout(x, 0.3, rng=key, offset=offset, inplace=True) is x
+    np.testing.assert_array_equal(x, y)
+
+
+def test_in_place_on_a_view_touches_nothing_else(dtype, key, words):
+    memory = numbers((60, 70), dtype)
+    whole = memory.copy()
+    view = memory[5:50:3, 60:2:-2]
+    whole[5:50:3, 60:2:-2] = expected(view, 0.5, words)
+    dropout(view, 0.5, inplace=True, rng=key)
+    np.testing.assert_array_equal(memory, whole)
+
+
+def test_broadcast_x(dtype, key, words):
+    x = np.broadcast_to(numbers((1, 300), dtype), (200, 300))
+    np.testing.assert_array_equal(dropout(x, 0.5, rng=key), expected(x, 0.5, words))
+
+
+def test_read_only_x_is_a_fine_source(dtype, key, words):
+    x = numbers(1000, dtype)
+    x.flags.writeable = False
+    np.testing.assert_array_equal(dropout(x, 0.5, rng=key), expected(x, 0.5, words))
+
+
+@pytest.mark.parametrize("mode", ["r", "c", "r+"])
+def test_memory_mapped_x(mode, tmp_path, dtype, key, words):
+    values = numbers((300, 200), dtype)
+    np.save(tmp_path / "x.npy", values)
+    x = np.load(tmp_path / "x.npy", mmap_mode=mode)
+    y = dropout(x, 0.5, rng=key)
+    assert type(y) is np.ndarray
+    np.testing.assert_array_equal(y, expected(values, 0.5, words))
+    if mode == "r":
+        with pytest.raises(ValueError, match="read-only"):
+            dropout(x, 0.5, inplace=True, rng=key)
+    else:
+        assert dropout(x, 0.5, inplace=True, rng=key) is x
+        np.testing.assert_array_equal(x, y)
+        on_disk = y if mode == "r+" else values
+        np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), on_disk)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 0, 5), (1, 1, 1)])
+def test_tiny_shapes(shape, dtype, key, words):
+    x = numbers(shape, dtype) if shape else np.array(1.5, dtype)
+    y, used = dropout(x, 0.5, rng=key, return_key=True)
+    assert isinstance(y, np.ndarray)
+    assert y.shape == shape
+    assert y is not x
+    np.testing.assert_array_equal(y, expected(x, 0.5, words))
+    assert used == (key if x.size else None)
+    assert dropout(x, 0.5, inplace=True, rng=key) is x
+    np.testing.assert_array_equal(x, y)
+
+
+def test_as_many_axes_as_numpy_allows(key, words):
+    x = numbers(64).reshape((1,) * 13 + (2,) * 6 + (1,) * 13)
+    for y in (x, x.T, np.asfortranarray(x)):
+        np.testing.assert_array_equal(dropout(y, 0.5, rng=key), expected(y, 0.5, words))
+
+
+# What is converted
+
+
+@pytest.mark.parametrize("x", [[1.0, 2.0, 3.0], (1.0, 2.0), 1.5, np.float32(2), [[1.0], [2.0]]])
+def test_array_likes_are_converted_as_by_asarray(x, key, words):
+    array = np.asarray(x)
+    y = dropout(x, 0.5, rng=key)
+    assert y.dtype == array.dtype
+    np.testing.assert_array_equal(y, expected(array, 0.5, words))
+    np.testing.assert_array_equal(dropout(x, 0.5, training=False), array)
+
+
+def test_objects_with_array_and_dlpack_protocols(key, words):
+    values = numbers(10)
+
+    class WithArray:
+        def __array__(self, dtype=None, copy=None):
+            return values
+
+    class WithDLPack:
+        def __dlpack__(self, **options):
+            return values.__dlpack__()
+
+        def __dlpack_device__(self):
+            return values.__dlpack_device__()
+
+    y = expected(values, 0.5, words)
+    np.testing.assert_array_equal(dropout(WithArray(), 0.5, rng=key), y)
+    np.testing.assert_array_equal(dropout(WithDLPack(), 0.5, rng=key), y)
+
+
+# The key of a call
+
+
+def test_an_int_a_seed_sequence_and_a_key_give_the_same_mask_each_call():
+    x = np.ones(1000)
+    y = dropout(x, 0.5, rng=42)
+    for rng in (42, np.int32(42), np.random.SeedSequence(42), Key(42)):
+        for _ in range(2):
+            z, used = dropout(x, 0.5, rng=rng, return_key=True)
+            assert used == Key(42)
+            np.testing.assert_array_equal(z, y)
+
+
+@pytest.mark.parametrize("kind", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
+def test_a_generator_gives_two_64_bit_draws(kind):
+    def bit_generator():
+        return getattr(np.random, kind)(5)
+
+    draws = np.random.Generator(bit_generator()).integers(0, 2**64 - 1, 4, np.uint64, endpoint=True)
+    for rng in (bit_generator(), np.random.Generator(bit_generator())):
+        for k0, k1 in draws.reshape(2, 2).tolist():
+            _, used = dropout(np.ones(3), 0.5, rng=rng, return_key=True)
+            assert used == Key.from_words(k0, k1)
+
+
+def test_the_returned_key_makes_the_mask_again():
+    x = np.ones(500)
+    for rng in (None, 1, np.random.default_rng(1), Key(5)):
+        y, key = dropout(x, 0.5, rng=rng, return_key=True)
+        np.testing.assert_array_equal(dropout(x, 0.5, rng=key), y)
+
+
+def test_none_takes_the_next_key_of_the_process():
+    fastdrop.manual_seed(9)
+    keys = [dropout(np.ones(3), 0.5, return_key=True)[1] for _ in range(3)]
+    assert keys == [Key(9).fold_in(n) for n in range(3)]
+    fastdrop.manual_seed(Key(9))
+    dropout(np.ones(3), 0.5, training=False)
+    assert dropout(np.ones(3), 0.5, return_key=True)[1] == keys[0]
+    fastdrop.manual_seed(None)
+    assert dropout(np.ones(3), 0.5, return_key=True)[1] not in keys
+
+
+# Errors: named, and before anything is written or drawn
+
+
+def refused(error, match, *arguments, **options):
+    """Check that a call raises and changes no array and no generator."""
+    arrays = [a for a in (*arguments, *options.values()) if isinstance(a, np.ndarray)]
+    before = [a.tobytes() for a in arrays]
+    rng = options.setdefault("rng", np.random.default_rng(0))
+    state = rng.bit_generator.state if isinstance(rng, np.random.Generator) else None
+    with pytest.raises(error, match=match):
+        dropout(*arguments, **options)
+    assert [a.tobytes() for a in arrays] == before
+    if state is not None:
+        assert rng.bit_generator.state == state
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, np.nan, np.inf, -np.inf, -5e-324, np.nextafter(1, 2), 2])
+@pytest.mark.parametrize("training", [True, False])
+def test_p_outside_0_to_1(p, training):
+    message = rf"^dropout probability has to be between 0 and 1, but got {p}$"
+    refused(ValueError, message, np.ones(3), p, training)
+    refused(ValueError, message, np.ones(3), p, training, inplace=True)
+
+
+@pytest.mark.parametrize("p", ["0.5", None, [0.5, 0.5], 1j])
+def test_p_that_is_no_number(p):
+    refused(TypeError, "p must be a real number, but got", np.ones(3), p)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_, np.float16, np.complex128])
+def test_dtypes_that_cannot_be_dropped_at_random(dtype):
+    x = np.ones(3, dtype)
+    name = np.dtype(dtype).name
+    refused(TypeError, rf"{name}.*float32", x, 0.5)
+    refused(TypeError, rf"{name}.*float32", x, 0.5, inplace=True)
+    refused(TypeError, rf"{name}.*float32", x[:0], 0.5)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.array([None]),
+        np.array(["a"]),
+        np.array(["2020-01-01"], "M8[D]"),
+        np.array([1], "m8[s]"),
+        np.zeros(2, "f4,f4"),
+        np.zeros(2, "V4"),
+        np.array([b"a"]),
+    ],
+    ids=lambda x: str(x.dtype),
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_dtypes_that_are_no_numbers(x, training):
+    with pytest.raises(TypeError, match="cannot drop elements of dtype"):
+        dropout(x, 0.5, training)
+    with pytest.raises(TypeError, match="cannot drop elements of dtype"):
+        dropout(x, 0.0, training, inplace=True)
+
+
+def test_what_is_not_an_array_cannot_be_changed_in_place():
+    x = [1.0, 2.0]
+    refused(TypeError, "inplace=True needs an ndarray.*list", x, 0.5, inplace=True)
+    assert x == [1.0, 2.0]
+
+
+def test_out_that_does_not_fit():
+    x = np.ones((3, 4))
+    refused(ValueError, r"\(3, 4\).*\(4, 3\)", x, out=np.ones((4, 3)))
+    refused(ValueError, r"\(3, 4\).*\(12,\)", x, out=np.ones(12))
+    refused(TypeError, "float64.*float32", x, out=np.ones((3, 4), np.float32))
+    refused(TypeError, "float64.*>f8", x, out=np.ones((3, 4), ">f8"))
+    refused(TypeError, "out must be an ndarray, but got list", x, out=[[1.0] * 4] * 3)
+    refused(ValueError, "only one", x, inplace=True, out=x)
+    refused(ValueError, "only one", x, training=False, inplace=True, out=np.ones((3, 4)))
+    refused(ValueError, "shape", x, training=False, out=np.ones(3))
+
+
+def test_read_only_targets():
+    x = np.ones(5)
+    out = np.zeros(5)
+    out.flags.writeable = False
+    for p in (0.5, 1.0):
+        refused(ValueError, "read-only", out, p, inplace=True)
+        refused(ValueError, "read-only", x, p, out=out)
+    refused(ValueError, "read-only", x, training=False, out=out)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides"),
+    [((3, 4), (0, 8)), ((5,), (4,)), ((4, 4), (8, 8)), ((3, 5), (24, 8)), ((2, 2, 2), (12, 8, 40))],
+)
+def test_targets_whose_elements_share_memory(shape, strides):
+    memory = np.zeros(20)
+    x = np.lib.stride_tricks.as_strided(memory, shape, strides)
+    for p in (0.5, 1.0):
+        refused(ValueError, "share memory.*strides", x, p, inplace=True)
+        refused(ValueError, "share memory.*strides", np.ones(shape), p, out=x)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides"),
+    [((2, 3), (12, 8)), ((3, 4), (8, 24)), ((1, 4), (0, 4)), ((2, 2), (-8, 4)), ((2, 5), (4, 8))],
+)
+def test_interleaved_targets_without_shared_elements(shape, strides, key, words):
+    memory = np.ones(40, np.float32)
+    x = np.lib.stride_tricks.as_strided(memory[8:], shape, strides)
+    y = expected(x, 0.5, words)
+    assert dropout(x, 0.5, inplace=True, rng=key) is x
+    np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("offset", [-1, -(2**70), 2**64, 2**64 - 2, 2**80])
+def test_offset_out_of_range(offset):
+    refused(ValueError, rf"offset.*{offset}", np.ones(3), offset=offset)
+
+
+@pytest.mark.parametrize("offset", [1.0, "1", None])
+def test_offset_that_is_no_integer(offset):
+    refused(TypeError, "offset must be an integer", np.ones(3), offset=offset)
+
+
+@pytest.mark.parametrize("num_threads", [0, -1])
+def test_num_threads_out_of_range(num_threads):
+    refused(ValueError, "num_threads must be 1 or more", np.ones(3), num_threads=num_threads)
+
+
+@pytest.mark.parametrize("num_threads", [1.5, "2"])
+def test_num_threads_that_is_no_integer(num_threads):
+    refused(TypeError, "num_threads must be an integer", np.ones(3), num_threads=num_threads)
+
+
+@pytest.mark.parametrize(
+    "rng", ["seed", 1.0, np.random.RandomState(0), np.random, (1, 2), np.array([1])]
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_rng_of_another_type(rng, training):
+    refused(TypeError, "rng must be None, an int", np.ones(3), 0.5, training, rng=rng)
+
+
+def test_negative_seed():
+    refused(ValueError, "seed must be 0 or more, but got -1", np.ones(3), rng=-1)
+    x = np.ones(3)
+    with pytest.raises(ValueError, match="seed"):
+        dropout(x, 0.5, inplace=True, rng=-1)
+    assert x.all()
+
+
+def test_no_memory_for_the_result_is_an_error_before_any_draw():
+    x = np.broadcast_to(np.ones(1), (2**46,))
+    rng = np.random.default_rng(0)
+    state = rng.bit_generator.state
+    with pytest.raises(MemoryError):
+        dropout(x, 0.5, rng=rng)
+    assert rng.bit_generator.state == state

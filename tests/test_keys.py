@@ -1,0 +1,121 @@
+"""Key, fold_in, spawn, and the process's own stream."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import reference
+
+import fastdrop
+from fastdrop import Key
+from fastdrop.keys import Stream
+
+
+@pytest.mark.parametrize("seed", [0, 42, 2**64, 2**200, np.uint8(7)])
+def test_a_key_is_its_seed_sequence(seed):
+    words = reference.seed_key(int(seed))
+    assert Key(seed).words == words
+    assert Key(np.random.SeedSequence(int(seed))).words == words
+
+
+def test_the_keys_of_the_format():
+    assert Key(0).words == (0xDB2CD7E7B0F478BE, 0xABF4641A2C71BA49)
+    assert Key(42).words == (0x9F1E2E6DCD540AB7, 0xD57873DC79FB94B6)
+    assert Key.from_words(1, 2).fold_in(0).words == (0xDD783A894DAAA2E7, 0x498905C1A7C1F90D)
+    assert Key.from_words(1, 2).fold_in(5).words == (0x73815CA15BF2F50E, 0xF9E0C609EEF36029)
+
+
+def test_none_takes_new_entropy():
+    assert Key(None) != Key(None)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 1000, 2**31, 2**62, 2**63 - 1, np.int64(3)])
+def test_fold_in_is_that_of_the_reference(n):
+    words = (2**64 - 1, 2**63)
+    assert Key.from_words(*words).fold_in(n).words == reference.fold_in(words, int(n))
+
+
+def test_spawn_folds_in_its_counter():
+    key = Key(3)
+    assert key.spawn(4) == [key.fold_in(n) for n in range(4)]
+    assert key.spawn(0) == []
+    assert len({key, *key.spawn(1000), *key.fold_in(0).spawn(1000)}) == 2001
+
+
+def test_keys_are_values():
+    key = Key.from_words(2**64 - 1, 0)
+    same = Key.from_words(2**64 - 1, 0)
+    assert key == same
+    assert hash(key) == hash(same)
+    assert key != Key.from_words(0, 2**64 - 1)
+    assert key != key.words
+    assert repr(key) == "Key.from_words(0xffffffffffffffff, 0x0000000000000000)"
+    assert eval(repr(key), {"Key": Key}) == key
+    for twin in (copy.copy(key), copy.deepcopy(key), pickle.loads(pickle.dumps(key))):
+        assert twin == key
+    assert b"_frontdoor" not in pickle.dumps(key)
+
+
+@pytest.mark.parametrize("name", ["k0", "words", "seed"])
+def test_keys_cannot_be_changed(name):
+    with pytest.raises(AttributeError):
+        setattr(Key(0), name, 1)
+
+
+@pytest.mark.parametrize("seed", [1.5, "1", [1], b"1"])
+def test_seeds_of_another_type(seed):
+    with pytest.raises(TypeError, match="seed must be an integer"):
+        Key(seed)
+    with pytest.raises(TypeError, match="seed must be an integer"):
+        fastdrop.manual_seed(seed)
+
+
+def test_values_out_of_range():
+    with pytest.raises(ValueError, match="seed must be 0 or more, but got -1"):
+        Key(-1)
+    for words in ((-1, 0), (0, 2**64)):
+        with pytest.raises(ValueError, match=r"k[01] must be in"):
+            Key.from_words(*words)
+    with pytest.raises(TypeError, match="k0 must be an integer"):
+        Key.from_words(1.0, 0)
+    for n in (-1, 2**63):
+        with pytest.raises(ValueError, match=f"n must be in .* but got {n}"):
+            Key(0).fold_in(n)
+    with pytest.raises(ValueError, match="n must be 0 or more"):
+        Key(0).spawn(-1)
+    with pytest.raises(TypeError, match="n must be an integer"):
+        Key(0).fold_in(0.5)
+
+
+def test_a_refused_seed_leaves_the_process_stream_alone():
+    fastdrop.manual_seed(5)
+    with pytest.raises(ValueError, match="seed"):
+        fastdrop.manual_seed(-5)
+    assert fastdrop.dropout(np.ones(2), return_key=True)[1] == Key(5).fold_in(0)
+
+
+def test_a_stream_counts_and_pickles():
+    stream = Stream(Key(1), 7)
+    assert fastdrop.dropout(np.ones(2), rng=stream, return_key=True)[1] == Key(1).fold_in(7)
+    assert stream.calls == 8
+    twin = pickle.loads(pickle.dumps(stream))
+    assert (twin.key, twin.calls) == (Key(1), 8)
+    for calls in (-1, 2**63):
+        with pytest.raises(ValueError, match="calls must be in"):
+            stream.restart(Key(2), calls)
+    assert (stream.key, stream.calls) == (Key(1), 8)
+
+
+def test_masks_of_adjacent_keys_are_unrelated():
+    """Agreement of 2^20 decisions at p = 0.5 within 5 standard errors, for neighbours of a key."""
+    n = 2**20
+    x = np.ones(n, np.float32)
+    base = Key.from_words(1, 2)
+    masks = [
+        fastdrop.dropout(x, 0.5, rng=key) != 0
+        for key in (base, Key.from_words(2, 2), Key.from_words(1, 3), *base.spawn(2))
+    ]
+    for i, mask in enumerate(masks):
+        for other in masks[:i]:
+            assert abs(int((mask == other).sum()) - n / 2) < 5 * np.sqrt(n / 4)

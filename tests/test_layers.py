@@ -1,0 +1,236 @@
+"""Dropout as a layer: forward, backward, modes, state, copies."""
+
+import copy
+import json
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fastdrop
+from fastdrop import Dropout, Key
+
+
+def test_defaults_and_repr_are_those_of_torch():
+    layer = Dropout()
+    assert (layer.p, layer.inplace, layer.training) == (0.5, False, True)
+    assert repr(layer) == "Dropout(p=0.5, inplace=False)"
+    assert repr(Dropout(0.2, True)) == "Dropout(p=0.2, inplace=True)"
+
+
+def test_forward_is_dropout_under_the_folded_key(dtype):
+    x = np.ones((4, 500), dtype)
+    layer = Dropout(0.3, rng=7)
+    for n in range(3):
+        np.testing.assert_array_equal(layer(x), fastdrop.dropout(x, 0.3, rng=Key(7).fold_in(n)))
+    np.testing.assert_array_equal(layer.forward(x), fastdrop.dropout(x, 0.3, rng=Key(7).fold_in(3)))
+
+
+@pytest.mark.parametrize("make", [lambda: 7, lambda: np.random.SeedSequence(7), lambda: Key(7)])
+def test_layers_built_alike_give_the_same_sequence(make):
+    x = np.ones(1000)
+    first, second = Dropout(rng=make()), Dropout(rng=Key(7))
+    for _ in range(3):
+        np.testing.assert_array_equal(first(x), second(x))
+    assert (first(x) != first(x)).any()
+
+
+def test_only_calls_that_decide_are_counted():
+    x = np.ones(100)
+    layer, other = Dropout(0.5, rng=1), Dropout(0.5, rng=1)
+    layer.eval()(x)
+    layer.train()(x[:0])
+    layer.p = 0.0
+    layer(x)
+    layer.p = 1.0
+    layer(x)
+    layer.p = 0.5
+    np.testing.assert_array_equal(layer(x), other(x))
+
+
+def test_a_generator_is_shared_with_its_other_users():
+    rng, twin = np.random.default_rng(4), np.random.default_rng(4)
+    layer = Dropout(rng=rng)
+    np.testing.assert_array_equal(layer(np.ones(99)), fastdrop.dropout(np.ones(99), rng=twin))
+    assert rng.random() == twin.random()
+    layer = Dropout(rng=np.random.PCG64(4))
+    twin = np.random.PCG64(4)
+    for _ in range(2):
+        np.testing.assert_array_equal(layer(np.ones(99)), fastdrop.dropout(np.ones(99), rng=twin))
+
+
+def test_without_rng_keys_come_from_the_process():
+    layer = Dropout()
+    fastdrop.manual_seed(3)
+    y = layer(np.ones(99))
+    fastdrop.manual_seed(3)
+    np.testing.assert_array_equal(fastdrop.dropout(np.ones(99)), y)
+
+
+def test_train_and_eval_return_the_layer():
+    layer = Dropout(rng=0)
+    x = np.ones(50)
+    assert layer.eval() is layer
+    assert layer.training is False
+    assert layer(x) is x
+    assert layer.train() is layer
+    assert layer.training is True
+    assert layer.train(False).training is False
+
+
+def test_inplace_writes_into_x(dtype):
+    x = np.ones(200, dtype)
+    y = Dropout(rng=1)(x)
+    assert Dropout(inplace=True, rng=1)(x) is x
+    np.testing.assert_array_equal(x, y)
+
+
+# backward
+
+
+@pytest.mark.parametrize("make", [lambda: None, lambda: 3, lambda: np.random.default_rng(3)])
+def test_backward_has_the_mask_of_the_last_forward(make, dtype):
+    layer = Dropout(0.4, rng=make())
+    x = np.ones((30, 40), dtype)
+    for _ in range(3):
+        y = layer(x)
+        np.testing.assert_array_equal(layer.backward(x), y)
+        np.testing.assert_array_equal(layer.backward(2 * x), 2 * y)
+
+
+def test_backward_is_the_derivative():
+    layer = Dropout(0.4, rng=3)
+    rng = np.random.default_rng(0)
+    x, weight = rng.standard_normal((2, 5, 6))
+    layer(x)
+    grad = layer.backward(weight)  # of loss = sum(weight * layer(x))
+    _, _, _, key = layer._last
+    for at in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[at] = 1e-3
+        up, down = (fastdrop.dropout(x + d, 0.4, rng=key) for d in (step, -step))
+        np.testing.assert_allclose(grad[at], (weight * (up - down)).sum() / 2e-3, atol=1e-9)
+
+
+def test_backward_uses_the_p_and_mode_of_the_forward():
+    layer = Dropout(0.4, rng=3)
+    x = np.ones(500)
+    y = layer(x)
+    layer.p = 0.9
+    layer.eval()
+    np.testing.assert_array_equal(layer.backward(x), y)
+    layer(x)
+    assert layer.backward(x) is x
+    layer.train().p = 1.0
+    layer(x)
+    assert not layer.backward(x).any()
+    layer.p = 0.0
+    layer(x)
+    assert layer.backward(x) is x
+
+
+def test_backward_never_writes_into_the_gradient():
+    layer = Dropout(0.5, inplace=True, rng=3)
+    y = layer(np.ones(100))
+    grad = np.ones(100)
+    np.testing.assert_array_equal(layer.backward(grad), y)
+    assert (grad == 1).all()
+
+
+def test_backward_of_an_empty_array():
+    layer = Dropout(rng=3)
+    layer(np.ones((0, 3)))
+    assert layer.backward(np.ones((0, 3))).shape == (0, 3)
+
+
+def test_backward_before_forward():
+    with pytest.raises(RuntimeError, match="forward"):
+        Dropout().backward(np.ones(3))
+
+
+def test_backward_of_another_shape():
+    layer = Dropout(rng=3)
+    layer(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"\(2, 3\).*\(3, 2\)"):
+        layer.backward(np.ones((3, 2)))
+
+
+# p and rng
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
+def test_an_invalid_p_is_refused(p):
+    with pytest.raises(ValueError, match=f"has to be between 0 and 1, but got {p}"):
+        Dropout(p)
+    layer = Dropout(0.3)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        layer.p = p
+    assert layer.p == 0.3
+
+
+def test_an_rng_of_another_type_is_refused():
+    with pytest.raises(TypeError, match="rng must be"):
+        Dropout(rng="seed")
+    with pytest.raises(ValueError, match="seed must be 0 or more"):
+        Dropout(rng=-1)
+
+
+# State, copies, threads
+
+
+@pytest.mark.parametrize("make", [lambda: 3, lambda: np.random.default_rng(3)])
+@pytest.mark.parametrize("how", ["state_dict", "json", "copy", "pickle"])
+def test_a_copy_goes_on_with_the_same_masks(make, how):
+    x = np.ones(300)
+    layer = Dropout(0.25, True, rng=make())
+    for _ in range(3):
+        layer(x.copy())
+    if how == "copy":
+        twin = copy.deepcopy(layer)
+    elif how == "pickle":
+        twin = pickle.loads(pickle.dumps(layer))
+    else:
+        state = layer.state_dict()
+        if how == "json":
+            state = json.loads(json.dumps(state))
+        twin = Dropout(0.25, True, rng=make())
+        twin.load_state_dict(state)
+    assert repr(twin) == repr(layer)
+    for _ in range(3):
+        np.testing.assert_array_equal(twin(x.copy()), layer(x.copy()))
+        np.testing.assert_array_equal(twin.backward(x), layer.backward(x))
+
+
+def test_a_pickled_layer_can_still_go_backward():
+    layer = Dropout(rng=3).eval().train()
+    y = layer(np.ones(100))
+    for twin in (copy.copy(layer), copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        np.testing.assert_array_equal(twin.backward(np.ones(100)), y)
+        assert twin.training
+
+
+def test_state_of_another_kind_is_refused():
+    state = Dropout(rng=1).state_dict()
+    assert Dropout().state_dict() == {}
+    for rng in (None, np.random.default_rng(0)):
+        layer = Dropout(rng=rng)
+        before = layer.state_dict()
+        with pytest.raises(ValueError, match=r"\['calls', 'key'\].*build the layer"):
+            layer.load_state_dict(state)
+        assert layer.state_dict() == before
+    layer = Dropout(rng=1)
+    with pytest.raises(ValueError, match="calls must be"):
+        layer.load_state_dict({"key": (5, 6), "calls": -1})
+    assert layer.state_dict() == state
+    Dropout().load_state_dict({})
+
+
+def test_threads_that_share_a_layer_share_no_mask():
+    layer = Dropout(rng=1)
+    x = np.ones(200)
+    with ThreadPoolExecutor(8) as pool:
+        masks = {y.tobytes() for y in pool.map(lambda _: layer(x), range(400))}
+    twin = Dropout(rng=1)
+    assert masks == {twin(x).tobytes() for _ in range(400)}
+    assert len(masks) == 400

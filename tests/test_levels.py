@@ -1,0 +1,99 @@
+"""The CPU level: chosen, forced, refused; and the same bytes at each."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import fastdrop
+from fastdrop import kernels
+
+DIGEST = """
+import hashlib
+import numpy as np, fastdrop
+x = np.random.default_rng(0).standard_normal(200_000)
+digest = hashlib.sha256()
+for p in (0.5, 0.1, 1 / 3, 1e-6, 2**-17, 1 - 2**-20):
+    for dtype in ("f4", "f8"):
+        for offset in (0, 1, 16383):
+            y = fastdrop.dropout(x.astype(dtype), p, rng=1, offset=offset)
+            z = fastdrop.dropout(x.astype(dtype)[::-3], p, rng=1, offset=offset)
+            digest.update(y.tobytes() + z.tobytes())
+print(fastdrop.show_config("dicts")["cpu_level"], digest.hexdigest())
+"""
+
+
+def test_the_level_in_use_is_the_forced_one_or_the_best():
+    forced = os.environ.get("FASTDROP_SIMD")
+    assert kernels.level == (forced or kernels.available[0])
+    assert kernels.available[-1] == "baseline"
+    assert fastdrop.show_config("dicts")["cpu_level"] == kernels.level
+
+
+def test_every_level_gives_the_same_bytes(run_python):
+    results = {}
+    for level in kernels.available:
+        used, digest = run_python(DIGEST, env=os.environ | {"FASTDROP_SIMD": level}).split()
+        assert used == level
+        results[level] = digest
+    assert len(set(results.values())) == 1, results
+
+
+@pytest.mark.parametrize("level", ["sse9", "AVX2", "none"])
+def test_an_unknown_level_is_an_import_error_that_lists_those_there_are(level, run_python):
+    result = run_python("import fastdrop", check=False, env=os.environ | {"FASTDROP_SIMD": level})
+    assert result.returncode == 1
+    assert f"ImportError: FASTDROP_SIMD is '{level}'" in result.stderr
+    assert ", ".join(kernels.available) in result.stderr
+
+
+def test_a_level_that_the_cpu_lacks_is_an_import_error(run_python):
+    # The CPU's answer is replaced before the package asks for it.
+    script = """
+import importlib.util, sys, types
+package = types.ModuleType("fastdrop")
+package.__path__ = importlib.util.find_spec("fastdrop").submodule_search_locations
+sys.modules["fastdrop"] = package
+from fastdrop import _machine
+_machine.cpu_levels = lambda: ("baseline",)
+import fastdrop.kernels
+"""
+    result = run_python(script, check=False, env=os.environ | {"FASTDROP_SIMD": "avx512"})
+    assert result.returncode == 1
+    assert "FASTDROP_SIMD is 'avx512', but this build on this machine has baseline" in (
+        result.stderr
+    )
+
+
+def test_only_the_chosen_level_is_loaded(run_python):
+    script = """
+import sys, fastdrop
+print(*sorted(name for name in sys.modules if name.startswith("fastdrop._")))
+"""
+    level = kernels.available[-1]
+    loaded = run_python(script, env=os.environ | {"FASTDROP_SIMD": level}).split()
+    assert loaded == [f"fastdrop._{name}" for name in sorted([level, "frontdoor", "machine"])]
+
+
+def test_the_unbuilt_source_folder_says_what_to_do(tmp_path, run_python):
+    source = Path(fastdrop.__file__).parent
+    shutil.copytree(source, tmp_path / "fastdrop", ignore=shutil.ignore_patterns("*.so", "*.pyd"))
+    # -S: an editable install would lend its compiled modules
+    result = run_python("import fastdrop", check=False, flags=["-S"], cwd=tmp_path)
+    assert result.returncode == 1
+    assert "ImportError: the fastdrop in" in result.stderr
+    assert "python -m pip install ." in result.stderr
+
+
+def test_show_config_prints_and_returns(capsys):
+    config = fastdrop.show_config("dicts")
+    assert config["version"] == fastdrop.__version__
+    assert config["mask_format"] == 1
+    assert config["forked"] is False
+    assert fastdrop.show_config() is None
+    printed = capsys.readouterr().out
+    assert f"cpu level: {kernels.level}" in printed
+    assert f"compiler: {config['compiler']}" in printed
+    with pytest.raises(ValueError, match="mode must be"):
+        fastdrop.show_config("yaml")

@@ -1,0 +1,283 @@
+"""The compiled mask and arithmetic equal the reference, bit for bit."""
+
+import itertools
+import os
+
+import numpy as np
+import pytest
+import reference
+
+import fastdrop
+
+PROBABILITIES = [0.5, 0.1, 1 / 3, 1e-6, 1 - 2**-20, 2**-80, 5e-324, 1 - 2**-53]
+BLOCK = 16384
+
+
+def values(size, dtype):
+    """Numbers of all magnitudes, with NaN, infinities, zeros of both signs and subnormals."""
+    rng = np.random.default_rng(size)
+    x = np.ldexp(rng.standard_normal(size), rng.integers(-60, 60, size)).astype(dtype)
+    special = [np.nan, np.inf, -np.inf, 0.0, -0.0, np.finfo(dtype).tiny / 4]
+    x[rng.integers(0, size, size // 8)] = rng.choice(np.array(special, dtype), size // 8)
+    return x
+
+
+def select(x, mask, p):
+    """The result for a mask: x scaled where it is kept, else 0."""
+    native = x.astype(x.dtype.newbyteorder("="))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(mask, native * native.dtype.type(1 / (1 - p)), native.dtype.type(0))
+
+
+def kept(size, p, key, offset=0, **options):
+    """Decisions of the compiled kernel, True where kept."""
+    return fastdrop.dropout(np.ones(size, np.float32), p, rng=key, offset=offset, **options) != 0
+
+
+def assert_same_bytes(result, expected):
+    assert result.dtype == expected.dtype
+    assert result.shape == expected.shape
+    assert result.tobytes() == expected.tobytes()
+
+
+# Against the reference
+
+
+@pytest.mark.parametrize("p", PROBABILITIES)
+def test_every_length_to_200(p, dtype, key, words):
+    x = values(200, dtype)
+    expected = reference.dropout(x, p, words)
+    for size in range(201):
+        assert_same_bytes(fastdrop.dropout(x[:size], p, rng=key), expected[:size])
+
+
+@pytest.mark.parametrize("p", PROBABILITIES)
+def test_lengths_around_words_and_blocks(p, dtype, key, words):
+    x = values(3 * BLOCK + 100, dtype)
+    expected = reference.dropout(x, p, words)
+    sizes = {
+        at + near
+        for at in [*range(0, 20 * 64, 64), BLOCK - 64, BLOCK, BLOCK + 64, 2 * BLOCK, 3 * BLOCK]
+        for near in (-65, -64, -63, -1, 0, 1, 63, 64, 65)
+        if at + near >= 0
+    }
+    for size in sorted(sizes):
+        for threads in (1, 3):
+            y = fastdrop.dropout(x[:size], p, rng=key, num_threads=threads)
+            assert_same_bytes(y, expected[:size])
+
+
+@pytest.mark.parametrize("first", [0, BLOCK - 66, 5 * BLOCK - 1, 123_456_789])
+@pytest.mark.parametrize("p", PROBABILITIES)
+def test_every_offset_in_two_words(p, first, dtype, key, words):
+    x = values(200, dtype)
+    mask = reference.keep(first, 400, p, words)
+    for ahead in range(132):
+        for size in (1, 63, 64, 65, 200):
+            y = fastdrop.dropout(x[:size], p, rng=key, offset=first + ahead)
+            assert_same_bytes(y, select(x[:size], mask[ahead : ahead + size], p))
+
+
+def test_offsets_near_the_end_of_the_stream(dtype, key, words):
+    x = values(BLOCK + 300, dtype)
+    for offset in (2**63, 2**64 - x.size, 2**64 - x.size - 77):
+        for threads in (1, 2):
+            y = fastdrop.dropout(x, 0.3, rng=key, offset=offset, num_threads=threads)
+            assert_same_bytes(y, reference.dropout(x, 0.3, words, offset))
+
+
+@pytest.mark.parametrize("threads", range(1, 9))
+def test_every_number_of_threads(threads, dtype, key, words):
+    x = values(11 * BLOCK + 77, dtype)
+    for offset, size in itertools.product((0, 1, BLOCK - 5), (x.size, 11 * BLOCK, 2 * BLOCK + 1)):
+        y = fastdrop.dropout(x[:size], 0.1, rng=key, offset=offset, num_threads=threads)
+        assert_same_bytes(y, reference.dropout(x[:size], 0.1, words, offset))
+
+
+def test_random_search():
+    """10 000 cases over keys, p, place, dtype, layout, alignment, threads and target."""
+    rng = np.random.default_rng(20261123)
+    cases = 0
+    for _ in range(400):
+        words = tuple(rng.integers(0, 2**64, 2, dtype=np.uint64).tolist())
+        key = fastdrop.Key.from_words(*words)
+        p = float(rng.choice([*PROBABILITIES, rng.random(), rng.random() ** 8]))
+        start = int(rng.choice([0, rng.integers(0, 2**20), rng.integers(0, 2**62)]))
+        mask = reference.keep(start, 3 * BLOCK, p, words)
+        for _ in range(25):
+            size = int(rng.choice([rng.integers(0, 300), rng.integers(0, 3 * BLOCK)]))
+            begin = int(rng.integers(0, 3 * BLOCK - size + 1))
+            dtype = np.dtype(rng.choice(["<f4", "<f8", ">f4", ">f8"]))
+            step = int(rng.choice([1, 1, 2, -1, -3]))
+            shift = int(rng.choice([0, 0, 1, 2, dtype.itemsize]))  # bytes past an aligned start
+            memory = np.zeros(abs(step) * size * dtype.itemsize + shift + 8, np.uint8)
+            whole = memory[shift : shift + abs(step) * size * dtype.itemsize].view(dtype)
+            x = whole[::step]
+            x[...] = rng.standard_normal(x.size).astype(dtype)
+            expected = select(x, mask[begin : begin + size], p).astype(dtype)
+            options = {"rng": key, "offset": start + begin, "num_threads": int(rng.integers(1, 5))}
+            target = rng.choice(["fresh", "out", "inplace"])
+            if target == "out":
+                options["out"] = np.empty_like(x)
+            elif target == "inplace":
+                options["inplace"] = True
+            y = fastdrop.dropout(x, p, **options)
+            assert y.tobytes() == expected.tobytes(), (words, p, start + begin, size, dtype, step)
+            cases += 1
+    assert cases == 10_000
+
+
+# The format's vectors, from the kernel
+
+
+@pytest.mark.parametrize(
+    ("first", "draws"),
+    [
+        (0, [61080, 10900, 39001, 26967, 44868, 14031, 42404, 38775]),
+        (BLOCK, [9939, 31078, 28652, 33220, 25149, 25842, 53984, 57333]),
+        (BLOCK - 4, [64354, 28386, 34817, 16016]),
+    ],
+)
+def test_draws_of_the_format(first, draws):
+    """A draw r is told by p: its element is kept at p = r / 2^16 and dropped at (r + 1) / 2^16."""
+    key = fastdrop.Key.from_words(1, 2)
+    for i, r in enumerate(draws):
+        assert kept(1, r / 2**16, key, first + i)[0]
+        assert not kept(1, (r + 1) / 2**16, key, first + i)[0]
+
+
+@pytest.mark.parametrize(
+    ("p", "first_word", "word_of_81920", "kept_of_2_to_20"),
+    [
+        (0.5, 0x289E29A3346953D5, 0x17CB4B588E19D167, 524254),
+        (0.1, 0xFF9EFFF7F7FFFFFF, 0xFFEBFFF99FFFFD7F, 943524),
+        (0.3, 0x2A9EBBE774FDFFDD, 0x97CB5F588ED9D177, 733592),
+        (1 / 3, 0x2A9EA9E374FD7FDD, 0x97CB5F588ED9D177, 698588),
+    ],
+)
+def test_words_and_counts_of_the_format(p, first_word, word_of_81920, kept_of_2_to_20):
+    mask = kept(2**20, p, fastdrop.Key.from_words(1, 2))
+    words = np.packbits(mask, bitorder="little").view("<u8")
+    assert words[0] == first_word
+    assert words[81920 // 64] == word_of_81920
+    assert mask.sum() == kept_of_2_to_20
+
+
+def test_ties_of_the_format():
+    mask = kept(8 * BLOCK, 0.1, fastdrop.Key.from_words(1, 2))
+    assert not mask[67684]
+    assert mask[112483]
+
+
+@pytest.mark.parametrize(
+    ("element", "tie_hash"), [(14_308_909, 0x43316433E8AEF4), (32_981_342, 0x1DF795AB82ABCA00)]
+)
+def test_a_tie_is_kept_up_to_its_hash_and_dropped_above(element, tie_hash):
+    """These two elements draw 0 under key (1, 2), and their hashes over 2^80 are doubles."""
+    key = fastdrop.Key.from_words(1, 2)
+    p = np.ldexp(float(tie_hash), -80)
+    around = np.nextafter(p, 0), p, np.nextafter(p, 1)
+    for begin in (element - 70, element - 1, element):  # in the body of a run, and in its tail
+        for size in (element - begin + 1, element - begin + 200):
+            decisions = [kept(size, q, key, begin)[element - begin] for q in around]
+            assert decisions == [True, True, False]
+
+
+def test_ties_are_decided_one_by_one(key, words):
+    """At p = 2^-17 every tie, draw 0, is decided by its hash: the whole of p lies there."""
+    mask = kept(2**22, 2**-17, key)
+    assert 0 < (~mask).sum() < 100
+    np.testing.assert_array_equal(mask, reference.keep(0, 2**22, 2**-17, words))
+
+
+# What follows from the format
+
+
+def test_masks_nest(key):
+    probabilities = [1e-9, 1e-6, 1e-3, 0.1, np.nextafter(0.1, 1), 0.3, 0.5, 0.9, 1 - 2**-20]
+    masks = [kept(2**18, p, key) for p in probabilities]
+    for looser, tighter in itertools.pairwise(masks):
+        assert not (tighter & ~looser).any()
+
+
+def test_pieces_equal_the_whole(dtype, key):
+    x = values(3 * BLOCK + 5, dtype)
+    whole = fastdrop.dropout(x, 0.4, rng=key, offset=3)
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        cuts = np.sort(rng.integers(0, x.size, 9)).tolist()
+        pieces = [
+            fastdrop.dropout(x[begin:end], 0.4, rng=key, offset=3 + begin)
+            for begin, end in itertools.pairwise([0, *cuts, x.size])
+        ]
+        assert_same_bytes(np.concatenate(pieces), whole)
+
+
+def test_every_element_alone(key, words):
+    x = np.ones(300)
+    expected = reference.dropout(x, 0.5, words, 16_300)
+    alone = [fastdrop.dropout(x[:1], 0.5, rng=key, offset=16_300 + i)[0] for i in range(300)]
+    assert alone == expected.tolist()
+
+
+def test_dtype_does_not_change_the_mask(key):
+    x = np.ones(2 * BLOCK + 3)
+    y = fastdrop.dropout(x, 0.3, rng=key)
+    z = fastdrop.dropout(x.astype(np.float32), 0.3, rng=key)
+    np.testing.assert_array_equal(y != 0, z != 0)
+
+
+# Memory around the result
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 63, 64, 65, 127, 1000, BLOCK + 1])
+def test_nothing_is_written_outside(size, dtype, key, words):
+    guard = 256
+    for shift in range(0, 17):
+        memory = np.full(size + shift + 2 * guard, 7, dtype)
+        out = memory[guard + shift : guard + shift + size]
+        x = values(max(size, 1), dtype)[:size]
+        fastdrop.dropout(x, 0.5, rng=key, out=out, num_threads=2)
+        assert_same_bytes(out, reference.dropout(x, 0.5, words))
+        assert (memory[: guard + shift] == 7).all()
+        assert (memory[guard + shift + size :] == 7).all()
+
+
+def test_x_is_left_alone(dtype, key):
+    x = values(1000, dtype)
+    before = x.tobytes()
+    fastdrop.dropout(x, 0.5, rng=key)
+    assert x.tobytes() == before
+
+
+# The rates
+
+
+@pytest.mark.parametrize("p", [0.001, 0.1, 1 / 3, 0.5, 0.9])
+def test_the_drop_rate_is_p(p):
+    """Over 2^24 elements, within 5 standard errors: a false alarm in 1.7 million keys."""
+    n = 2**24
+    dropped = n - int(kept(n, p, fastdrop.Key(7)).sum())
+    assert abs(dropped - n * p) < 5 * np.sqrt(n * p * (1 - p))
+
+
+@pytest.mark.parametrize("lag", [1, 4, 16, 64, 1024, BLOCK])
+def test_neighbours_are_independent(lag):
+    """The covariance of decisions a lag apart, within 5 standard errors."""
+    n, p = 2**24, 0.3
+    dropped = ~kept(n + lag, p, fastdrop.Key(8))
+    together = int((dropped[:n] & dropped[lag:]).sum())
+    # Var of the number of joint drops, with the covariance of overlapping pairs
+    variance = n * (p**2 * (1 - p**2) + 2 * (p**3 - p**4))
+    assert abs(together - n * p**2) < 5 * np.sqrt(variance)
+
+
+def test_more_than_2_to_31_elements(key, words):
+    size = 2**31 + 100_000
+    if os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") < 1.3 * 4 * size:
+        pytest.skip("needs 11 GiB of free memory")
+    x = np.ones(size, np.float32)
+    fastdrop.dropout(x, 0.5, inplace=True, rng=key)
+    for begin in (0, 2**31 - 1000, size - 2000):
+        expected = reference.dropout(np.ones(2000, np.float32), 0.5, words, begin)
+        assert_same_bytes(x[begin : begin + 2000], expected)

@@ -1,0 +1,231 @@
+"""Threads: how many, beside others, and after a fork."""
+
+import hashlib
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import threadpoolctl
+
+import fastdrop
+from fastdrop import _machine, threads
+
+N = 40 * 16384 + 5
+
+needs_openmp = pytest.mark.skipif(not _machine.openmp, reason="a build without OpenMP")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+
+
+@pytest.fixture
+def setting():
+    """Put back what set_num_threads changes."""
+    before = threads._setting
+    yield
+    threads._setting = before
+
+
+def digest(key, **options):
+    y = fastdrop.dropout(np.ones(N, np.float32), 0.3, rng=key, **options)
+    return hashlib.sha256(y.tobytes()).hexdigest()
+
+
+@needs_openmp
+def test_set_num_threads_holds(setting, key):
+    expected = digest(key, num_threads=1)
+    for n in (1, 3, 8):
+        fastdrop.set_num_threads(n)
+        assert fastdrop.get_num_threads() == n
+        assert fastdrop.show_config("dicts")["threads"] == n
+        assert digest(key) == expected
+
+
+def test_more_threads_than_blocks_or_sense(key):
+    expected = digest(key, num_threads=1)
+    assert digest(key, num_threads=10**9) == expected
+    assert digest(key, num_threads=2**100) == expected
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (-3, ValueError), (1.0, TypeError)])
+def test_a_refused_number_changes_nothing(n, error, setting):
+    before = fastdrop.get_num_threads()
+    with pytest.raises(error, match="number of threads must be"):
+        fastdrop.set_num_threads(n)
+    assert fastdrop.get_num_threads() == before
+
+
+def test_team_sizes(setting):
+    threads._setting = 4
+    most = 4 if _machine.openmp else 1
+    assert threads.team_size(None, threads.TEAM_PAYS_FROM) == most
+    assert threads.team_size(None, threads.TEAM_PAYS_FROM - 1) == 1
+    assert threads.team_size(3, threads.BLOCK) == 1
+    assert threads.team_size(3, threads.BLOCK + 1) == min(2, most)
+    assert threads.team_size(1, 10**9) == 1
+
+
+@needs_openmp
+def test_threadpoolctl_limits_are_respected(setting):
+    threads._setting = None
+    with threadpoolctl.threadpool_limits(1):
+        assert fastdrop.get_num_threads() == 1
+
+
+@needs_openmp
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"OMP_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "3", "FASTDROP_NUM_THREADS": "5"}, 5),
+        ({"FASTDROP_NUM_THREADS": "1"}, 1),
+        ({"FASTDROP_NUM_THREADS": "1000"}, 256),
+    ],
+)
+def test_the_environment_is_respected(environment, expected, run_python):
+    inherited = {k: v for k, v in os.environ.items() if "NUM_THREADS" not in k}
+    script = "import fastdrop; print(fastdrop.get_num_threads())"
+    assert int(run_python(script, env=inherited | environment)) == expected
+
+
+@pytest.mark.parametrize("value", ["0", "-2", "many", "1.5"])
+def test_a_wrong_environment_is_an_import_error(value, run_python):
+    result = run_python(
+        "import fastdrop", check=False, env=os.environ | {"FASTDROP_NUM_THREADS": value}
+    )
+    assert result.returncode == 1
+    assert f"FASTDROP_NUM_THREADS must be an integer of 1 or more, but is {value!r}" in (
+        result.stderr
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity to set")
+def test_affinity_is_respected(run_python):
+    script = """
+import os
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+import fastdrop
+print(fastdrop.get_num_threads())
+"""
+    inherited = {k: v for k, v in os.environ.items() if "NUM_THREADS" not in k}
+    assert int(run_python(script, env=inherited)) == 1
+
+
+def test_many_threads_may_call_at_once(key):
+    expected = [digest(key.fold_in(n), num_threads=1) for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for team in (1, 2, None):
+            calls = [pool.submit(digest, key.fold_in(n), num_threads=team) for n in range(8)]
+            assert [call.result() for call in calls] == expected
+
+
+def test_the_gil_is_released_while_the_kernel_runs(run_python):
+    """With switching turned off, another thread runs during a call only if the call lets it."""
+    script = """
+import sys, threading
+import numpy as np, fastdrop
+x = np.ones(2**26, np.float32)
+begun, finished = threading.Event(), []
+def work():
+    begun.set()
+    fastdrop.dropout(x, 0.5, inplace=True, num_threads=1)
+    finished.append(True)
+sys.setswitchinterval(1000)
+thread = threading.Thread(target=work)
+thread.start()
+begun.wait()
+print(len(finished))
+thread.join()
+"""
+    assert run_python(script).strip() == "0"
+
+
+FORK = """
+import hashlib, os, sys, warnings
+import numpy as np, fastdrop
+warnings.simplefilter("ignore")  # that a fork of a process with threads may hang: here it must not
+team = int(sys.argv[1])
+x = np.ones(2**20, np.float32)
+key = fastdrop.Key(1)
+digest = lambda n: hashlib.sha256(fastdrop.dropout(x, 0.5, rng=key, num_threads=n)).hexdigest()
+fastdrop.manual_seed(1)
+expected = digest(team)
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    config = fastdrop.show_config("dicts")
+    same = digest(None) == digest(team) == digest(8) == expected
+    grandchild = os.fork()
+    if grandchild == 0:
+        os._exit(0 if digest(8) == expected else 1)
+    same = same and os.waitpid(grandchild, 0)[1] == 0
+    own = fastdrop.dropout(x[:3], return_key=True)[1]
+    os.write(write, repr((same, config["forked"], config["threads"], own.words)).encode())
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+same, forked, threads, words = eval(os.read(read, 1000))
+own = fastdrop.dropout(x[:3], return_key=True)[1]
+print(status, same, forked, threads, words != own.words, own == key.fold_in(0))
+print(digest(team) == expected, fastdrop.show_config("dicts")["forked"])
+"""
+
+
+@needs_fork
+@pytest.mark.parametrize("team", [1, 4])
+def test_a_forked_child_never_hangs(team, run_python):
+    """One thread, the same bytes, a stream of its own; the parent goes on as before."""
+    assert run_python(FORK, str(team)).split() == (
+        ["0", "True", "True", "1", "True", "True", "True", "False"]
+    )
+
+
+@needs_fork
+def test_show_config_says_why_a_child_is_serial(run_python):
+    script = """
+import os, fastdrop
+if os.fork() == 0:
+    fastdrop.show_config()
+else:
+    os.wait()
+"""
+    printed = run_python(script)
+    assert "forked: yes, hence one thread" in printed
+    assert "threads: 1" in printed
+
+
+@needs_fork
+def test_a_multiprocessing_pool_of_forks(run_python):
+    script = """
+import multiprocessing, warnings
+import numpy as np, fastdrop
+warnings.simplefilter("ignore")
+x = np.ones(2**20, np.float32)
+def total(n):
+    return float(fastdrop.dropout(x, 0.5, rng=n).sum())
+def work(n):
+    return fastdrop.dropout(x, 0.5, return_key=True)[1], total(n)
+if __name__ == "__main__":
+    expected = [total(n) for n in range(8)]
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        keys, sums = zip(*pool.map(work, range(8), chunksize=1))
+    print(list(sums) == expected, len(set(keys)))
+"""
+    assert run_python(script).split() == ["True", "8"]
+
+
+def test_threads_take_different_keys_from_the_process():
+    keys = []
+    lock = threading.Lock()
+
+    def work():
+        for _ in range(200):
+            _, key = fastdrop.dropout(np.ones(3), return_key=True)
+            with lock:
+                keys.append(key)
+
+    workers = [threading.Thread(target=work) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(set(keys)) == 1200
