@@ -32,10 +32,13 @@ def dtype(request):
 
 
 @pytest.fixture(scope="session")
-def run_python():
+def run_python(tmp_path_factory):
     """Run a script in a new process, which must succeed within a minute; return what it printed."""
+    # away from the source folder, which -c would put first on the path
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
 
     def run(script, *arguments, check=True, flags=(), **options):
+        options.setdefault("cwd", elsewhere)
         result = subprocess.run(
             [sys.executable, *flags, "-c", script, *arguments],
             capture_output=True,
