@@ -53,18 +53,21 @@ def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key
         cnp.ndarray target = check_target(source, inplace, out)
         Py_ssize_t size = cnp.PyArray_SIZE(source)
         uint64_t start = check_offset(offset, size)
+        bint drops = training and probability > 0
         int team = 1
         drop_kernel kernel = NULL
+        object pieces = None
         fd_rule rule
 
     check_rng(rng)
     if num_threads is not None or size >= TEAM_PAYS_FROM:
         team = threads.team_size(num_threads, size)
+    if out is not None:
+        check_writable(target, "out")
+    elif inplace and drops:
+        check_writable(target, "x, to be dropped in place,")
 
-    decides = training and probability > 0
-    if out is not None or (inplace and decides):
-        check_writable(target, "out" if out is not None else "x, to be dropped in place,")
-    if not decides:
+    if not drops:
         if out is None:
             target = source
         else:
@@ -83,9 +86,17 @@ def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key
         target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
     elif target is not source and clashes(source, target):
         source = source.copy()
+    if not (cnp.PyArray_ISCARRAY_RO(source) and cnp.PyArray_ISCARRAY(target)):
+        pieces = in_pieces(source, target)
     fd_set_probability(&rule, probability)
     take_key(rng, &rule)
-    run(kernel, source, target, start, &rule, 1 / (1 - probability), team)
+    if pieces is None:
+        run(kernel, source, target, start, &rule, 1 / (1 - probability), team)
+    else:
+        with pieces:
+            for source_piece, target_piece in pieces:
+                run(kernel, source_piece, target_piece, start, &rule, 1 / (1 - probability), 1)
+                start += <uint64_t> source_piece.size
     return (target, key_of_words(rule.k0, rule.k1)) if return_key else target
 
 
@@ -93,22 +104,21 @@ cdef int run(
     drop_kernel kernel, cnp.ndarray x, cnp.ndarray y, uint64_t offset, const fd_rule *rule,
     double scale, int team,
 ) except -1:
-    """Send a contiguous native array to the kernel whole, any other as such pieces in C order."""
+    """Call the kernel on contiguous native arrays."""
     cdef:
-        Py_ssize_t size
-        const void *source
-        void *target
+        Py_ssize_t size = cnp.PyArray_SIZE(x)
+        const void *source = cnp.PyArray_DATA(x)
+        void *target = cnp.PyArray_DATA(y)
 
-    if cnp.PyArray_ISCARRAY_RO(x) and cnp.PyArray_ISCARRAY(y):
-        size = cnp.PyArray_SIZE(x)
-        source = cnp.PyArray_DATA(x)
-        target = cnp.PyArray_DATA(y)
-        with nogil:
-            kernel(source, target, size, offset, rule, scale, team)
-        return 0
+    with nogil:
+        kernel(source, target, size, offset, rule, scale, team)
+    return 0
 
+
+cdef object in_pieces(cnp.ndarray x, cnp.ndarray y):
+    """Walk two arrays of any layout in C order, as pairs of contiguous native pieces."""
     native = x.dtype.newbyteorder("=")
-    pieces = np.nditer(
+    return np.nditer(
         [x, y],
         flags=["external_loop", "buffered"],
         op_flags=[
@@ -120,11 +130,6 @@ cdef int run(
         casting="equiv",
         buffersize=PIECE,
     )
-    with pieces:
-        for x_piece, y_piece in pieces:
-            run(kernel, x_piece, y_piece, offset, rule, scale, 1)
-            offset += <uint64_t> x_piece.size
-    return 0
 
 
 cdef drop_kernel find_kernel(cnp.ndarray x) except NULL:

@@ -1,4 +1,5 @@
 """Key, Stream and what `rng=` accepts; compiled with the front door, which reads them each call."""
+cimport cython
 import numpy as np
 
 from cpython.number cimport PyNumber_Index
@@ -8,6 +9,7 @@ from numpy.random cimport bitgen_t
 from lanes cimport fd_fold_in
 
 
+@cython.final
 cdef class Key:
     """A 128-bit key: with p and an element's index, all that a mask depends on.
 
@@ -168,6 +170,7 @@ cdef Key key_of_words(uint64_t k0, uint64_t k1):
     return key
 
 
+@cython.final
 cdef class Stream:
     """A key and a count of calls: call n that decides by chance takes ``key.fold_in(n)``.
 
@@ -182,7 +185,7 @@ cdef class Stream:
     def __init__(self, Key key not None, calls=0):
         self.restart(key, calls)
 
-    cpdef restart(self, Key key, calls=0):
+    def restart(self, Key key not None, calls=0):
         """Go to call `calls` of `key`."""
         calls = as_index(calls, "calls")
         if not 0 <= calls < 2**63:
