@@ -46,7 +46,7 @@ cdef void drop_share(
 ) noexcept nogil:
     """Drop a run on the calling thread."""
     cdef:
-        fd_lanes lanes
+        fd_lanes lanes, held
         real last[FD_WORD]
         uint64_t word = offset // FD_WORD      # index of the stream's next word
         int left = <int> (-offset % FD_WORD)   # elements of the run before its first whole word
@@ -65,13 +65,15 @@ cdef void drop_share(
         enter(&lanes, rule, word)
         count = min(chunks, <Py_ssize_t> (FD_BLOCK_WORDS - word % FD_BLOCK_WORDS))
         chunks -= count
+        held = lanes  # a copy of the loop's own, which gcc keeps in registers
         for i in range(count):
-            keep = fd_keep_word(&lanes, rule, FD_WORD * word)
+            keep = fd_keep_word(&held, rule, FD_WORD * word)
             apply(x, y, carry | keep << left, scale)
             carry = keep >> 1 >> (FD_WORD - 1 - left)
             x += FD_WORD
             y += FD_WORD
             word += 1
+        lanes = held
     if rest:
         if rest > left:
             enter(&lanes, rule, word)
