@@ -21,12 +21,15 @@ class Dropout:
     p : float, optional
         Probability of an element to be dropped, in [0, 1].
     inplace : bool, optional
-        Whether `forward` writes into its input. `backward` never does.
+        Whether `forward` writes into its input. `backward` never does. What made the input must not
+        need it for its own backward pass: a ReLU does not, for the sign of what is kept tells
+        enough, but a tanh does.
     rng : None, int, SeedSequence, BitGenerator, Generator or Key, optional
         Where the keys come from. With an int, a `SeedSequence` or a `Key` the layer has a stream
-        of its own: its n-th call that decides by chance uses ``Key(rng).fold_in(n)``, so layers
-        built alike give the same sequence of masks. A generator is shared with its other users.
-        None takes keys from the process's own stream.
+        of its own: its n-th call that decides by chance, counted from 0, uses
+        ``Key(rng).fold_in(n)``. So layers built alike drop the same elements at each call: give the
+        layers of one network a key each, from `Key.spawn`. A generator is shared with its other
+        users. None takes keys from the process's own stream.
 
     Attributes
     ----------
@@ -109,7 +112,8 @@ class Dropout:
         Returns
         -------
         ndarray
-            Gradient with respect to its input; `grad` itself after an evaluation.
+            Gradient with respect to its input; `grad` itself where `forward` returned x itself, in
+            evaluation or for p = 0.
 
         Raises
         ------

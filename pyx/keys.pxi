@@ -116,7 +116,7 @@ cdef class Key:
         return key_of_words(words[0], words[1])
 
     def spawn(self, n):
-        """Derive `n` keys: ``[key.fold_in(0), ..., key.fold_in(n - 1)]``.
+        """Derive `n` keys, one for each layer, worker or array of a program.
 
         Parameters
         ----------
@@ -126,7 +126,8 @@ cdef class Key:
         Returns
         -------
         list of Key
-            The same keys each time, as a key has no state.
+            ``[key.fold_in(2**62), ..., key.fold_in(2**62 + n - 1)]``: far from the keys that a
+            layer built with this key counts up from ``key.fold_in(0)``.
 
         Raises
         ------
@@ -135,17 +136,20 @@ cdef class Key:
         ValueError
             If `n` is negative.
 
+        Notes
+        -----
+        A key has no state: unlike those of `numpy.random.SeedSequence.spawn`, the children are the
+        same at each call.
+
         Examples
         --------
-        >>> from fastdrop import Key
-        >>> first, second = Key(0).spawn(2)
-        >>> second == Key(0).fold_in(1)
-        True
+        >>> from fastdrop import Dropout, Key
+        >>> first, second = (Dropout(0.5, rng=key) for key in Key(0).spawn(2))
         """
         n = as_index(n, "n")
         if n < 0:
             raise ValueError(f"n must be 0 or more, but got {n}")
-        return [self.fold_in(i) for i in range(n)]
+        return [self.fold_in(SPAWN_FROM + i) for i in range(n)]
 
     def __eq__(self, other):
         if not isinstance(other, Key):
@@ -161,6 +165,10 @@ cdef class Key:
     def __reduce__(self):
         from fastdrop.keys import key_from_words  # a name that outlives this module's
         return key_from_words, self.words
+
+
+# Children of spawn stand apart from the calls of a stream, which count up from 0.
+SPAWN_FROM = 2**62
 
 
 cdef Key key_of_words(uint64_t k0, uint64_t k1):

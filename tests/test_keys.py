@@ -36,9 +36,10 @@ def test_fold_in_is_that_of_the_reference(n):
     assert Key.from_words(*words).fold_in(n).words == reference.fold_in(words, int(n))
 
 
-def test_spawn_folds_in_its_counter():
+def test_spawn_gives_the_same_children_apart_from_the_calls_of_a_layer():
     key = Key(3)
-    assert key.spawn(4) == [key.fold_in(n) for n in range(4)]
+    assert key.spawn(4) == [key.fold_in(2**62 + n) for n in range(4)]
+    assert not set(key.spawn(1000)) & {key.fold_in(n) for n in range(1000)}
     assert key.spawn(0) == []
     assert len({key, *key.spawn(1000), *key.fold_in(0).spawn(1000)}) == 2001
 
