@@ -27,7 +27,7 @@ int main(void)
     int threads = 0;
     #pragma omp parallel reduction(+ : threads)
     threads += 1;
-    return threads == omp_get_max_threads() ? 0 : 1;
+    return threads >= 1 && omp_get_max_threads() >= 1 ? 0 : 1;
 }
 """
 LEVEL_PROBE = """
@@ -82,9 +82,9 @@ class BuildKernels(build_ext):
             try:
                 objects = self.compiler.compile([path], folder, extra_postargs=compile_args)
                 self.compiler.link_executable(objects, program, extra_postargs=list(link_args))
-            except (CompileError, LinkError):
+                return not run or subprocess.run([program]).returncode == 0
+            except (CompileError, LinkError, OSError):
                 return False
-            return not run or subprocess.run([program]).returncode == 0
 
 
 def extension(name):

@@ -1,6 +1,9 @@
 """Dropout for NumPy arrays, in the time of a multiplication."""
 
-from fastdrop import kernels as kernels  # first: it says what to do where nothing is compiled
+# First of all forks, which looks whether OpenMP is there before fastdrop loads it; then kernels,
+# which says what to do where nothing is compiled.
+from fastdrop import forks as forks
+from fastdrop import kernels as kernels
 from fastdrop.config import show_config
 from fastdrop.functional import dropout
 from fastdrop.keys import Key, manual_seed

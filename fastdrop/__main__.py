@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import timeit
 from collections.abc import Callable
@@ -67,14 +68,16 @@ def apply(source: Path, target: Path, p: float, seed: int | None) -> None:
 
     The result is written beside the target and takes its name only when it is whole.
     """
-    x = np.load(source, mmap_mode="r", allow_pickle=False)
-    if not isinstance(x, np.ndarray):
-        raise ValueError(f"{source} holds several arrays: give a file of one array (.npy)")
+    for path in (source, target):
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{path} is no regular file")
+    x = open_array(source)
+    target = target.resolve()
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     if part.exists():
         raise FileExistsError(f"{part} is in the way: remove it")
     try:
-        write_dropped(x, part, p, seed)
+        write_dropped(x, part, target, p, seed)
         os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -82,13 +85,25 @@ def apply(source: Path, target: Path, p: float, seed: int | None) -> None:
     print(f"{target}: {x.dtype} {x.shape}, p = {p}")
 
 
-def write_dropped(x: np.ndarray, path: Path, p: float, seed: int | None) -> None:
-    """Write dropout(x) to a new .npy file of x's dtype, shape and order."""
-    fastdrop.dropout(x[:0] if x.ndim else x, p)  # what is wrong with x or p shows before a byte is
+def open_array(path: Path) -> np.ndarray:
+    """Map the array of a .npy file."""
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # whatever NumPy's reader of headers meets in a file that is none
+        raise ValueError(f"{path} is no .npy file of numbers: {error}") from error
+
+
+def write_dropped(x: np.ndarray, path: Path, target: Path, p: float, seed: int | None) -> None:
+    """Write dropout(x) to a new .npy file of x's dtype, shape and order, and the target's mode."""
+    fastdrop.dropout(x[:0] if x.ndim else x, p, rng=seed)  # errors come before a byte is written
     fortran = x.flags.f_contiguous and not x.flags.c_contiguous
     y = np.lib.format.open_memmap(
         path, mode="w+", dtype=x.dtype, shape=x.shape, fortran_order=fortran
     )
+    if target.exists():
+        shutil.copymode(target, path)
     if hasattr(os, "posix_fallocate"):
         # A full disk must be an error now, not a fault in the middle of the mapped file.
         with path.open("r+b") as file:
@@ -109,12 +124,16 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("-p", type=float, default=0.5, help="drop probability (default 0.5)")
     command.add_argument("--seed", type=int, help="the same seed drops the same elements")
     options = parser.parse_args(arguments)
-    if options.command == "demo":
-        demo()
-        return 0
     try:
-        apply(options.input, options.output, options.p, options.seed)
-    except (OSError, TypeError, ValueError, EOFError) as error:
+        if options.command == "demo":
+            demo()
+        else:
+            apply(options.input, options.output, options.p, options.seed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # a reader such as head has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (OSError, TypeError, ValueError) as error:
         print(f"fastdrop: {error}", file=sys.stderr)
         return 1
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import fastdrop
-from fastdrop import _machine, kernels, threads
+from fastdrop import _machine, forks, kernels, threads
 
 MASK_FORMAT = 1
 
@@ -24,7 +24,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         With ``mode="dicts"``: ``version``, ``mask_format``, ``cpu_level`` (in use),
         ``cpu_levels`` (those that the build and this CPU have, best first), ``openmp`` (the
         specification's date, or None where the build has no OpenMP), ``threads`` (what
-        `get_num_threads` returns), ``forked`` (whether this process is a forked child, which
+        `get_num_threads` returns), ``forked`` (whether this process is a forked child, and so
         works on one thread) and ``compiler``.
 
     Raises
@@ -45,7 +45,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         "cpu_levels": kernels.available,
         "openmp": _machine.openmp or None,
         "threads": threads.get_num_threads(),
-        "forked": threads.forked(),
+        "forked": forks.happened,
         "compiler": _machine.compiler,
     }
     if mode == "dicts":
@@ -54,7 +54,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         raise ValueError(f"mode must be 'stdout' or 'dicts', but got {mode!r}")
     config["cpu_levels"] = ", ".join(kernels.available)
     config["openmp"] = _machine.openmp or "none: built without it, so every call is serial"
-    config["forked"] = "yes, hence one thread" if threads.forked() else "no"
+    config["forked"] = "yes, hence one thread" if forks.happened else "no"
     for name, value in config.items():
         print(f"{name.replace('_', ' ')}: {value}")
     return None

@@ -24,9 +24,11 @@ def manual_seed(seed: int | SeedSequence | Key | None) -> None:
     Parameters
     ----------
     seed : int, numpy.random.SeedSequence, Key or None
-        After an int, a `SeedSequence` or a `Key`, call n that decides by chance takes
-        ``Key(seed).fold_in(n)``. None takes new entropy from the operating system, as happens at
-        import and in every forked child.
+        After an int, a `SeedSequence` or a `Key`, the calls take the same keys each time, in turn:
+        call n that decides by chance, counted from 0, takes
+        ``Key(seed).fold_in(2**63 - 1).fold_in(n)``, unrelated to the keys of a layer with that
+        seed. None takes new entropy from the operating system, as happens at import and in every
+        forked child.
 
     Raises
     ------
@@ -44,7 +46,8 @@ def manual_seed(seed: int | SeedSequence | Key | None) -> None:
     >>> np.array_equal(fastdrop.dropout(np.ones(1000), 0.5), first)
     True
     """
-    restart_process_stream(seed if isinstance(seed, Key) else Key(seed))
+    key = seed if isinstance(seed, Key) else Key(seed)
+    restart_process_stream(key.fold_in(2**63 - 1))
 
 
 def key_from_words(k0: int, k1: int) -> Key:

@@ -97,6 +97,7 @@ class Dropout:
             As from `fastdrop.dropout`.
         """
         p, training = self.p, self.training
+        self._last = None  # a forward that fails leaves no older mask to go backward through
         y, key = dropout(x, p, training, self.inplace, rng=self._rng, return_key=True)
         self._last = y.shape, p, training, key
         return y

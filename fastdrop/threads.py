@@ -1,11 +1,11 @@
-"""How many threads a call works on, and what a fork leaves of them."""
+"""How many threads a call works on."""
 
 from __future__ import annotations
 
 import operator
 import os
 
-from fastdrop import _machine
+from fastdrop import _machine, forks
 
 BLOCK = 16384
 """Elements that only one thread can work on: a block of the mask format."""
@@ -17,7 +17,6 @@ MOST_THREADS = 256
 """A larger team is never started: OpenMP ends the process where it cannot start a thread."""
 
 _setting: int | None = None
-_forked = False
 _openmp_is_told = "OMP_NUM_THREADS" in os.environ
 
 
@@ -69,6 +68,8 @@ def get_num_threads() -> int:
     -----
     GNU OpenMP's threads do not survive a fork, and a call that waited for them would hang; so a
     process forked from one that had imported fastdrop works on one thread, with the same results.
+    So does, on Linux, one that imports it only after it was forked from a process that had loaded
+    GNU OpenMP.
 
     Examples
     --------
@@ -76,7 +77,7 @@ def get_num_threads() -> int:
     >>> fastdrop.get_num_threads() >= 1
     True
     """
-    if _forked or not _machine.openmp:
+    if forks.happened or not _machine.openmp:
         return 1
     if _setting is not None:
         return min(_setting, MOST_THREADS)
@@ -90,18 +91,13 @@ def team_size(requested: int | None, size: int) -> int:
     """Threads for a call on `size` elements whose caller asked for `requested`, or for none."""
     if requested is not None:
         requested = _check(requested, "num_threads")
-        if _forked or not _machine.openmp:
+        if forks.happened or not _machine.openmp:
             requested = 1
     elif size < TEAM_PAYS_FROM:
         return 1
     if size <= BLOCK:
         return 1
     return min(requested or get_num_threads(), MOST_THREADS, -(-size // BLOCK))
-
-
-def forked() -> bool:
-    """Whether this process is a forked child of one that had imported fastdrop."""
-    return _forked
 
 
 def _check(n: int, name: str) -> int:
@@ -126,11 +122,4 @@ def _setting_of_environment() -> int | None:
         ) from None
 
 
-def _after_fork_in_child() -> None:
-    global _forked
-    _forked = True
-
-
 _setting = _setting_of_environment()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -6,6 +6,7 @@ generator advanced, before the last check has passed and the last byte is alloca
 """
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport NAN
 from libc.stdint cimport uint64_t
 
 from lanes cimport FD_BLOCK, Kernels, drop_kernel, fd_rule, fd_set_probability
@@ -16,6 +17,7 @@ include "keys.pxi"
 
 cdef extern from "numpy/arrayobject.h":  # in the C API, but not in NumPy's own declarations
     cnp.ndarray PyArray_NewLikeArray(cnp.ndarray, cnp.NPY_ORDER, void *, int)
+    cnp.ndarray PyArray_View(cnp.ndarray, void *, type)
 
 cnp.import_array()
 
@@ -40,6 +42,8 @@ def check_probability(p):
         probability = p
     except TypeError:
         raise TypeError(f"p must be a real number, but got {p!r}") from None
+    except OverflowError:
+        probability = NAN
     if not 0 <= probability <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     return probability
@@ -49,42 +53,51 @@ def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key
     """What `fastdrop.functional.dropout` documents."""
     cdef:
         double probability = check_probability(p)
-        cnp.ndarray source = as_array(x, inplace)
-        cnp.ndarray target = check_target(source, inplace, out)
-        Py_ssize_t size = cnp.PyArray_SIZE(source)
-        uint64_t start = check_offset(offset, size)
+        object index = as_index(offset, "offset")
+        object result
+        cnp.ndarray source, target
+        Py_ssize_t size
+        uint64_t start
         bint drops = training and probability > 0
         int team = 1
         drop_kernel kernel = NULL
         object pieces = None
         fd_rule rule
 
+    # What runs the caller's own code comes first: afterwards no array can change under the checks.
     check_rng(rng)
+    if num_threads is not None:
+        num_threads = as_index(num_threads, "num_threads")
+    result = x = as_array(x, inplace)
+    source = plain(x)
+    size = cnp.PyArray_SIZE(source)
+    start = check_offset(index, size)
     if num_threads is not None or size >= TEAM_PAYS_FROM:
         team = threads.team_size(num_threads, size)
+    if out is not None:
+        result = check_out(source, inplace, out)
+    target = plain(result) if inplace or out is not None else None
     if out is not None:
         check_writable(target, "out")
     elif inplace and drops:
         check_writable(target, "x, to be dropped in place,")
 
     if not drops:
-        if out is None:
-            target = source
-        else:
+        if out is not None:
             np.copyto(target, source)
-        return (target, None) if return_key else target
+        return (result, None) if return_key else result
     if probability < 1:
         kernel = find_kernel(source)
     if probability == 1 or size == 0:
         if target is None:
-            target = np.zeros_like(source, subok=False)
+            result = np.zeros_like(source)
         else:
             target[...] = 0
-        return (target, None) if return_key else target
+        return (result, None) if return_key else result
 
     if target is None:
-        target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
-    elif target is not source and clashes(source, target):
+        result = target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
+    elif clashes(source, target):
         source = source.copy()
     if not (cnp.PyArray_ISCARRAY_RO(source) and cnp.PyArray_ISCARRAY(target)):
         pieces = in_pieces(source, target)
@@ -97,7 +110,7 @@ def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key
             for source_piece, target_piece in pieces:
                 run(kernel, source_piece, target_piece, start, &rule, 1 / (1 - probability), 1)
                 start += <uint64_t> source_piece.size
-    return (target, key_of_words(rule.k0, rule.k1)) if return_key else target
+    return (result, key_of_words(rule.k0, rule.k1)) if return_key else result
 
 
 cdef int run(
@@ -162,20 +175,26 @@ cdef cnp.ndarray as_array(x, bint inplace):
     return array
 
 
-cdef cnp.ndarray check_target(cnp.ndarray x, bint inplace, out):
-    """The array to write into: x, `out`, or None for a fresh one."""
-    if out is None:
-        return x if inplace else None
+cdef cnp.ndarray plain(cnp.ndarray x):
+    """x without its subclass, whose methods need not do what ndarray's do."""
+    if cnp.PyArray_CheckExact(x):
+        return x
+    return PyArray_View(x, NULL, cnp.ndarray)
+
+
+cdef object check_out(cnp.ndarray x, bint inplace, out):
+    """Refuse an `out` that does not fit x."""
     if inplace:
         raise ValueError("out and inplace=True name two places for one result: give only one")
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be an ndarray, but got {type(out).__name__}")
-    if not cnp.PyArray_SAMESHAPE(x, out):
+    cdef cnp.ndarray y = out
+    if not cnp.PyArray_SAMESHAPE(x, y):
         raise ValueError(
-            f"out must have x's shape {(<object> x).shape}, but its shape is {out.shape}"
+            f"out must have x's shape {(<object> x).shape}, but its shape is {(<object> y).shape}"
         )
-    if (<object> x).dtype != out.dtype:
-        raise TypeError(f"out must have x's dtype {x.dtype}, but its dtype is {out.dtype}")
+    if x.dtype != y.dtype:
+        raise TypeError(f"out must have x's dtype {x.dtype}, but its dtype is {y.dtype}")
     return out
 
 
@@ -228,10 +247,9 @@ cdef bint clashes(cnp.ndarray x, cnp.ndarray y):
     return np.may_share_memory(x, y, max_work=1)
 
 
-cdef uint64_t check_offset(offset, Py_ssize_t size) except? 1:
+cdef uint64_t check_offset(index, Py_ssize_t size) except? 1:
     """The stream's index of the first element."""
-    index = as_index(offset, "offset")
-    if index and not 0 <= index <= 2**64 - size:
+    if index and not 0 <= index <= 2**64 - max(size, 1):
         raise ValueError(
             f"offset must be 0 or more, and the last element's index below 2**64, but got {index}"
         )

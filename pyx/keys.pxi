@@ -9,6 +9,9 @@ from numpy.random cimport bitgen_t
 from lanes cimport fd_fold_in
 
 
+cdef object UNSEEDED = object()  # for a key whose words are set next
+
+
 @cython.final
 cdef class Key:
     """A 128-bit key: with p and an element's index, all that a mask depends on.
@@ -40,12 +43,12 @@ cdef class Key:
 
     cdef uint64_t k0, k1
 
-    def __init__(self, seed):
+    def __cinit__(self, seed):  # not __init__, which could be called again on a key in use
+        if seed is UNSEEDED:
+            return
         if not isinstance(seed, np.random.SeedSequence):
             if seed is not None:
-                seed = as_index(seed, "seed")
-                if seed < 0:
-                    raise ValueError(f"seed must be 0 or more, but got {seed}")
+                seed = check_seed(as_index(seed, "seed"))
             seed = np.random.SeedSequence(seed)
         self.k0, self.k1 = map(int, seed.generate_state(2, np.uint64))
 
@@ -172,7 +175,7 @@ SPAWN_FROM = 2**62
 
 
 cdef Key key_of_words(uint64_t k0, uint64_t k1):
-    cdef Key key = Key.__new__(Key)
+    cdef Key key = Key.__new__(Key, UNSEEDED)
     key.k0 = k0
     key.k1 = k1
     return key
@@ -196,13 +199,15 @@ cdef class Stream:
     def restart(self, Key key not None, calls=0):
         """Go to call `calls` of `key`."""
         calls = as_index(calls, "calls")
-        if not 0 <= calls < 2**63:
-            raise ValueError(f"calls must be in 0 .. 2**63 - 1, but got {calls}")
+        if not 0 <= calls <= 2**63:
+            raise ValueError(f"calls must be in 0 .. 2**63, but got {calls}")
         self.key = key
         self.calls = calls
 
-    cdef void take(self, fd_rule *rule) noexcept:
+    cdef int take(self, fd_rule *rule) except -1:
         cdef uint64_t words[2]
+        if self.calls >= 2**63:
+            raise OverflowError("a stream has no more than 2**63 keys")
         fd_fold_in(words, self.key.k0, self.key.k1, self.calls)
         self.calls += 1
         rule.k0 = words[0]
@@ -222,14 +227,16 @@ def restart_process_stream(Key key not None):
 
 
 Generator, BitGenerator = np.random.Generator, np.random.BitGenerator
-SEEDS = (int, np.integer, np.random.SeedSequence)
 
 
 cpdef int check_rng(rng) except -1:
     """Refuse what `take_key` does not know."""
     if rng is None or isinstance(rng, (Key, Stream)):
         return 0
-    if isinstance(rng, (Generator, BitGenerator, *SEEDS)):
+    if isinstance(rng, (Generator, BitGenerator, np.random.SeedSequence)):
+        return 0
+    if isinstance(rng, (int, np.integer)):
+        check_seed(rng)
         return 0
     raise TypeError(
         "rng must be None, an int, a fastdrop.Key, or a numpy.random SeedSequence, "
@@ -258,6 +265,12 @@ cdef int take_key(rng, fd_rule *rule) except -1:
     rule.k0 = key.k0
     rule.k1 = key.k1
     return 0
+
+
+cdef object check_seed(seed):
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, but got {seed}")
+    return seed
 
 
 cdef object as_index(value, str name):

@@ -1,9 +1,11 @@
 """The command fastdrop."""
 
+import os
 import re
-import shutil
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,7 +46,10 @@ def test_apply_with_every_kind_of_p(source, p, seed):
     target = source.with_name("y.npy")
     assert main(["apply", str(source), str(target), "-p", p, *seed]) == 0
     kept = np.count_nonzero(np.load(target))
-    assert abs(kept - 21000 * (1 - float(p))) < 5 * np.sqrt(21000 / 4)
+    if p == "0.5":  # within 6 standard errors: a false alarm in 500 million runs
+        assert abs(kept - 10500) < 6 * np.sqrt(21000 / 4)
+    else:
+        assert kept == (21000 if p == "0" else 0)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +110,44 @@ def test_apply_refuses_what_it_cannot_do(source, tmp_path, capsys):
     np.savez(tmp_path / "several.npz", a=np.ones(3))
     refused(tmp_path / "several.npz", target)
     assert "several" in capsys.readouterr().err
+    header = b"\x93NUMPY\x01\x00\x04\x00{{{{"
+    for name, content in (("zip.npy", b"PK\x03\x04 no zip"), ("braces.npy", header)):
+        (tmp_path / name).write_bytes(content)
+        refused(tmp_path / name, target)
+        assert name in capsys.readouterr().err
+
+
+def test_apply_takes_only_regular_files(source, tmp_path, capsys):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for other in ("folder", "pipe"):
+        assert main(["apply", str(source), str(tmp_path / other)]) == 1
+        assert main(["apply", str(tmp_path / other), str(tmp_path / "y.npy")]) == 1
+        assert "no regular file" in capsys.readouterr().err
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "pipe", "x.npy"]
+
+
+def test_apply_follows_a_link_and_keeps_the_mode(source, tmp_path):
+    target, link = tmp_path / "y.npy", tmp_path / "link.npy"
+    target.write_bytes(b"")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    assert main(["apply", str(source), str(link), "--seed", "7"]) == 0
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    np.testing.assert_array_equal(np.load(target), fastdrop.dropout(np.load(source), rng=7))
+
+
+def test_demo_bears_a_reader_that_has_seen_enough():
+    with subprocess.Popen(
+        [sys.executable, "-m", "fastdrop", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=sysconfig.get_path("scripts"),
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 def test_apply_leaves_nothing_when_it_is_interrupted(source, monkeypatch):
@@ -118,8 +161,8 @@ def test_apply_leaves_nothing_when_it_is_interrupted(source, monkeypatch):
     assert [p.name for p in source.parent.iterdir()] == ["x.npy"]
 
 
-def test_both_ways_to_start_it(source, tmp_path):
-    command = shutil.which("fastdrop", path=str(source.parent)) or shutil.which("fastdrop")
+def test_both_ways_to_start_it(tmp_path):
+    command = Path(sysconfig.get_path("scripts")) / "fastdrop"
     for start in ([sys.executable, "-m", "fastdrop"], [command]):
         result = subprocess.run(
             [*start, "--version"], capture_output=True, text=True, timeout=60, cwd=tmp_path

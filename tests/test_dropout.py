@@ -319,6 +319,47 @@ def test_objects_with_array_and_dlpack_protocols(key, words):
     np.testing.assert_array_equal(dropout(WithDLPack(), 0.5, rng=key), y)
 
 
+class Hostile(np.ndarray):
+    """A subclass whose methods do something else."""
+
+    def __array_function__(self, *arguments, **options):
+        raise AssertionError("asked")
+
+    def __setitem__(self, *arguments):
+        raise AssertionError("asked")
+
+    def copy(self, order="C"):
+        """Return something else."""
+        return np.ones(1)
+
+    strides = (0,)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_subclasses_are_their_plain_memory(p, key, words):
+    memory = numbers(3 * 16384)
+    x, out = memory[:20000].view(Hostile), memory[1000:21000].view(Hostile)
+    y = expected(memory[:20000].copy(), p, words)
+    assert dropout(x, p, rng=key, out=out) is out
+    np.testing.assert_array_equal(memory[1000:21000], y)
+    y = expected(memory[:20000:2].copy(), p, words)
+    view = memory[:20000:2].view(Hostile)
+    assert dropout(view, p, rng=key, inplace=True) is view
+    np.testing.assert_array_equal(memory[:20000:2], y)
+
+
+@pytest.mark.parametrize("p", [0.3, 1.0])
+def test_masked_arrays_are_dropped_under_their_masks(p, key, words):
+    data = numbers(100)
+    x = np.ma.array(data.copy(), mask=data > 0, hard_mask=True)
+    y = dropout(x, p, rng=key)
+    assert type(y) is np.ndarray
+    np.testing.assert_array_equal(y, expected(data, p, words))
+    assert dropout(x, p, rng=key, inplace=True) is x
+    np.testing.assert_array_equal(x.data, y)
+    np.testing.assert_array_equal(x.mask, data > 0)
+
+
 # The key of a call
 
 
@@ -354,7 +395,7 @@ def test_the_returned_key_makes_the_mask_again():
 def test_none_takes_the_next_key_of_the_process():
     fastdrop.manual_seed(9)
     keys = [dropout(np.ones(3), 0.5, return_key=True)[1] for _ in range(3)]
-    assert keys == [Key(9).fold_in(n) for n in range(3)]
+    assert keys == [Key(9).fold_in(2**63 - 1).fold_in(n) for n in range(3)]
     fastdrop.manual_seed(Key(9))
     dropout(np.ones(3), 0.5, training=False)
     assert dropout(np.ones(3), 0.5, return_key=True)[1] == keys[0]
@@ -378,7 +419,9 @@ def refused(error, match, *arguments, **options):
         assert rng.bit_generator.state == state
 
 
-@pytest.mark.parametrize("p", [-0.1, 1.1, np.nan, np.inf, -np.inf, -5e-324, np.nextafter(1, 2), 2])
+@pytest.mark.parametrize(
+    "p", [-0.1, 1.1, np.nan, np.inf, -np.inf, -5e-324, np.nextafter(1, 2), 2, 10**400]
+)
 @pytest.mark.parametrize("training", [True, False])
 def test_p_outside_0_to_1(p, training):
     message = rf"^dropout probability has to be between 0 and 1, but got {p}$"
@@ -476,6 +519,8 @@ def test_interleaved_targets_without_shared_elements(shape, strides, key, words)
 @pytest.mark.parametrize("offset", [-1, -(2**70), 2**64, 2**64 - 2, 2**80])
 def test_offset_out_of_range(offset):
     refused(ValueError, rf"offset.*{offset}", np.ones(3), offset=offset)
+    if offset != 2**64 - 2:
+        refused(ValueError, rf"offset.*{offset}", np.ones(0), offset=offset)
 
 
 @pytest.mark.parametrize("offset", [1.0, "1", None])
@@ -501,7 +546,9 @@ def test_rng_of_another_type(rng, training):
     refused(TypeError, "rng must be None, an int", np.ones(3), 0.5, training, rng=rng)
 
 
-def test_negative_seed():
+@pytest.mark.parametrize("call", [{}, {"p": 0.0}, {"p": 1.0}, {"training": False}])
+def test_negative_seed(call):
+    refused(ValueError, "seed must be 0 or more, but got -1", np.ones(3), rng=-1, **call)
     refused(ValueError, "seed must be 0 or more, but got -1", np.ones(3), rng=-1)
     x = np.ones(3)
     with pytest.raises(ValueError, match="seed"):

@@ -149,6 +149,15 @@ def test_backward_before_forward():
         Dropout().backward(np.ones(3))
 
 
+def test_backward_after_a_forward_that_failed():
+    layer = Dropout(rng=3)
+    layer(np.ones(3))
+    with pytest.raises(TypeError):
+        layer(np.array(["a", "b", "c"]))
+    with pytest.raises(RuntimeError, match="forward"):
+        layer.backward(np.ones(3))
+
+
 def test_backward_of_another_shape():
     layer = Dropout(rng=3)
     layer(np.ones((2, 3)))

@@ -1,0 +1,38 @@
+"""Whether a fork has cost this process its OpenMP threads.
+
+GNU OpenMP's threads do not survive a fork, and a call that waited for them would never return.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def _openmp_came_by_fork() -> bool:
+    """Whether this process was forked, and not replaced, from one that had GNU OpenMP loaded.
+
+    Such a parent may have had a team, of whatever library. Linux marks such a process in its flags
+    (PF_FORKNOEXEC in include/linux/sched.h; the flags are the ninth field of /proc/self/stat).
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        with open("/proc/self/stat", errors="replace") as file:
+            flags = int(file.read().rpartition(")")[2].split()[6])
+        with open("/proc/self/maps", errors="replace") as file:
+            return bool(flags & 0x40) and "/libgomp.so" in file.read()
+    except OSError:
+        return False
+
+
+def _in_child() -> None:
+    global happened
+    happened = True
+
+
+happened = _openmp_came_by_fork()
+"""Whether this process can start no team, because it was forked from one that may have had one."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
