@@ -11,6 +11,18 @@ cdef extern from *:
     static int omp_get_num_procs(void) { return 1; }
     #endif
 
+    #if defined(__unix__)
+    #include <unistd.h>
+    #endif
+    static long fd_last_level_cache(void)
+    {
+    #ifdef _SC_LEVEL3_CACHE_SIZE
+        return sysconf(_SC_LEVEL3_CACHE_SIZE);
+    #else
+        return 0;
+    #endif
+    }
+
     #if defined(__clang__)
     #define FD_COMPILER "clang " __clang_version__
     #elif defined(__GNUC__)
@@ -40,6 +52,7 @@ cdef extern from *:
     #endif
     """
     const int FD_OPENMP
+    long fd_last_level_cache()
     const char *FD_COMPILER
     int omp_get_max_threads()
     int omp_get_num_procs()
@@ -59,6 +72,11 @@ def cpu_levels():
     if fd_has_avx2():
         levels.append("avx2")
     return (*levels, "baseline")
+
+
+def last_level_cache():
+    """Bytes of the third-level cache, 0 or less where the system does not tell."""
+    return fd_last_level_cache()
 
 
 def openmp_threads():

@@ -7,7 +7,10 @@ A. Words. The run is worked through in chunks of 64 elements counted from its ow
    are carried to the following chunk. A run that starts on a word carries nothing; there is no
    second loop for it.
 B. Blocks. The lanes are seeded anew for each block, so a run can start in any.
-C. Teams. A run is shared out at block boundaries, one contiguous share a thread. What a share
+C. Lines. Stores want to begin on a cache line: the elements ahead of the first one are a run of
+   their own, and what follows starts inside a word, as any run may. A result that outgrows the
+   cache is stored past it (streamed), which spares the read of the lines that it overwrites.
+D. Teams. A run is shared out at block boundaries, one contiguous share a thread. What a share
    computes depends on its position alone, so the size of the team never shows in the result.
 """
 from cpython.pycapsule cimport PyCapsule_New
@@ -18,76 +21,120 @@ from libc.string cimport memcpy, memset
 from lanes cimport (
     FD_BLOCK,
     FD_BLOCK_WORDS,
+    FD_GROUP,
+    FD_LINE,
     FD_WORD,
     Kernels,
     fd_apply_float32,
     fd_apply_float64,
-    fd_keep_word,
+    fd_enter,
+    fd_fence,
+    fd_keep_words,
     fd_lanes,
+    fd_next,
+    fd_open,
     fd_rule,
-    fd_seed,
-    fd_skip,
+    fd_words,
 )
+
+# Elements from which it pays to begin on a cache line.
+cdef enum:
+    ALIGN_FROM = 4096
 
 ctypedef fused real:
     float
     double
 
 
-cdef inline void apply(const real *x, real *y, uint64_t keep, real scale) noexcept nogil:
-    if real is float:
-        fd_apply_float32(x, y, keep, scale)
-    else:
-        fd_apply_float64(x, y, keep, scale)
-
-
-cdef void drop_share(
-    const real *x, real *y, Py_ssize_t size, uint64_t offset, const fd_rule *rule, real scale
+cdef inline void apply(
+    const real *x, real *y, uint64_t keep, real scale, bint stream
 ) noexcept nogil:
-    """Drop a run on the calling thread."""
+    if real is float:
+        fd_apply_float32(x, y, keep, scale, stream)
+    else:
+        fd_apply_float64(x, y, keep, scale, stream)
+
+
+cdef inline void drop_run(
+    const real *x,
+    real *y,
+    Py_ssize_t size,
+    uint64_t offset,
+    const fd_rule *rule,
+    real scale,
+    bint stream,
+) noexcept nogil:
+    """Drop a run on the calling thread; to stream, its result lies on a cache line."""
     cdef:
-        fd_lanes lanes, held
+        fd_words words
+        fd_lanes lanes             # copies of the word loop's own: gcc keeps in registers what
+        fd_rule own = rule[0]      # no other function has the address of
+        uint64_t group[FD_GROUP]
         real last[FD_WORD]
-        uint64_t word = offset // FD_WORD      # index of the stream's next word
         int left = <int> (-offset % FD_WORD)   # elements of the run before its first whole word
         int rest = <int> (size % FD_WORD)
         Py_ssize_t chunks = size // FD_WORD, count, i
         uint64_t carry = 0, keep
+        int g
 
-    if word % FD_BLOCK_WORDS:
-        fd_seed(&lanes, rule, word // FD_BLOCK_WORDS)
-        fd_skip(&lanes, word % FD_BLOCK_WORDS)
+    fd_open(&words, rule, offset // FD_WORD)
     if left:
-        enter(&lanes, rule, word)
-        carry = fd_keep_word(&lanes, rule, FD_WORD * word) >> (FD_WORD - left)
-        word += 1
+        carry = fd_next(&words, rule) >> (FD_WORD - left)
     while chunks:
-        enter(&lanes, rule, word)
-        count = min(chunks, <Py_ssize_t> (FD_BLOCK_WORDS - word % FD_BLOCK_WORDS))
-        chunks -= count
-        held = lanes  # a copy of the loop's own, which gcc keeps in registers
-        for i in range(count):
-            keep = fd_keep_word(&held, rule, FD_WORD * word)
-            apply(x, y, carry | keep << left, scale)
+        if chunks < FD_GROUP or words.next % FD_GROUP:
+            keep = fd_next(&words, rule)
+            apply(x, y, carry | keep << left, scale, stream)
             carry = keep >> 1 >> (FD_WORD - 1 - left)
             x += FD_WORD
             y += FD_WORD
-            word += 1
-        lanes = held
+            chunks -= 1
+            continue
+        fd_enter(&words, rule)
+        count = min(chunks, <Py_ssize_t> (FD_BLOCK_WORDS - words.next % FD_BLOCK_WORDS))
+        lanes = words.lanes
+        for i in range(count // FD_GROUP):
+            fd_keep_words(&lanes, &own, FD_WORD * (words.next + FD_GROUP * i), group)
+            for g in range(FD_GROUP):
+                apply(x, y, carry | group[g] << left, scale, stream)
+                carry = group[g] >> 1 >> (FD_WORD - 1 - left)
+                x += FD_WORD
+                y += FD_WORD
+        words.lanes = lanes
+        words.next += count // FD_GROUP * FD_GROUP
+        chunks -= count // FD_GROUP * FD_GROUP
     if rest:
         if rest > left:
-            enter(&lanes, rule, word)
-            carry |= fd_keep_word(&lanes, rule, FD_WORD * word) << left
+            carry |= fd_next(&words, rule) << left
         memset(last, 0, sizeof(last))
         memcpy(last, x, rest * sizeof(real))
-        apply(<const real *> last, last, carry, scale)
+        apply(<const real *> last, last, carry, scale, False)
         memcpy(y, last, rest * sizeof(real))
 
 
-cdef inline void enter(fd_lanes *lanes, const fd_rule *rule, uint64_t word) noexcept nogil:
-    """Seed the lanes where a block begins."""
-    if word % FD_BLOCK_WORDS == 0:
-        fd_seed(lanes, rule, word // FD_BLOCK_WORDS)
+cdef void drop_share(
+    const real *x,
+    real *y,
+    Py_ssize_t size,
+    uint64_t offset,
+    const fd_rule *rule,
+    real scale,
+    bint stream,
+) noexcept nogil:
+    """Drop a thread's share, on the calling thread."""
+    cdef Py_ssize_t ahead = 0
+
+    if stream or size >= ALIGN_FROM:
+        ahead = min(size, <Py_ssize_t> (-<size_t> y % FD_LINE // sizeof(real)))
+        drop_run(x, y, ahead, offset, rule, scale, False)
+    x += ahead
+    y += ahead
+    size -= ahead
+    offset += ahead
+    if stream:
+        drop_run(x, y, size, offset, rule, scale, True)
+        fd_fence()
+    else:
+        drop_run(x, y, size, offset, rule, scale, False)
 
 
 cdef void drop(
@@ -98,6 +145,7 @@ cdef void drop(
     const fd_rule *rule,
     real scale,
     int team,
+    bint stream,
 ) noexcept nogil:
     """Drop a run on a team of threads, or, for a team of one, by a plain call."""
     cdef:
@@ -107,13 +155,13 @@ cdef void drop(
         int share
 
     if team == 1:
-        drop_share(x, y, size, offset, rule, scale)
+        drop_share(x, y, size, offset, rule, scale, stream)
         return
     for share in prange(team, num_threads=team, schedule="static", chunksize=1):
         begin = boundary(blocks * share // team, ahead, size)
         end = boundary(blocks * (share + 1) // team, ahead, size)
         if begin < end:
-            drop_share(x + begin, y + begin, end - begin, offset + begin, rule, scale)
+            drop_share(x + begin, y + begin, end - begin, offset + begin, rule, scale, stream)
 
 
 cdef inline Py_ssize_t boundary(uint64_t block, uint64_t ahead, Py_ssize_t size) noexcept nogil:
@@ -125,16 +173,16 @@ cdef inline Py_ssize_t boundary(uint64_t block, uint64_t ahead, Py_ssize_t size)
 
 cdef void drop_float32(
     const void *x, void *y, Py_ssize_t size, uint64_t offset, const fd_rule *rule, double scale,
-    int team,
+    int team, bint stream,
 ) noexcept nogil:
-    drop(<const float *> x, <float *> y, size, offset, rule, <float> scale, team)
+    drop(<const float *> x, <float *> y, size, offset, rule, <float> scale, team, stream)
 
 
 cdef void drop_float64(
     const void *x, void *y, Py_ssize_t size, uint64_t offset, const fd_rule *rule, double scale,
-    int team,
+    int team, bint stream,
 ) noexcept nogil:
-    drop(<const double *> x, <double *> y, size, offset, rule, scale, team)
+    drop(<const double *> x, <double *> y, size, offset, rule, scale, team, stream)
 
 
 cdef Kernels table

@@ -15,10 +15,12 @@
 
 #if defined(__GNUC__)
 #define FD_INLINE static inline __attribute__((always_inline, unused))
+#define FD_OUTLINE static __attribute__((noinline, unused))
 #define FD_RARE static __attribute__((noinline, cold, unused))
 #define FD_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #else
 #define FD_INLINE static inline
+#define FD_OUTLINE static
 #define FD_RARE static
 #define FD_UNLIKELY(condition) (condition)
 #endif
@@ -115,169 +117,257 @@ FD_INLINE void fd_fold_in(uint64_t words[2], uint64_t k0, uint64_t k1, uint64_t 
 /* ---- the lanes ------------------------------------------------------------------------ */
 
 typedef struct {
-    fd_vector s[4][FD_VECTORS];
+    fd_vector s[FD_VECTORS][4];
 } fd_lanes;
+
+/* The lane at place l of vector v. The AVX2 pack that makes keep bytes of two vectors puts the
+ * lower halves of both before the upper ones; this order of the lanes makes its bytes come right. */
+FD_INLINE uint64_t fd_lane(int v, int l)
+{
+#if FD_BYTES == 32
+    return (uint64_t)(8 * (v / 2) + 4 * (l / 2) + 2 * (v % 2) + l % 2);
+#else
+    return (uint64_t)(FD_WIDTH * v + l);
+#endif
+}
 
 /* State word j of lane l of a block is hash2(64 * block + 4 * l + j). */
 FD_INLINE void fd_seed(fd_lanes *lanes, const fd_rule *rule, uint64_t block)
 {
-    for (int j = 0; j < 4; ++j) {
-        for (int v = 0; v < FD_VECTORS; ++v) {
+    for (int v = 0; v < FD_VECTORS; ++v) {
+        for (int j = 0; j < 4; ++j) {
             uint64_t each[FD_WIDTH];
             fd_vector index;
             for (int l = 0; l < FD_WIDTH; ++l)
-                each[l] = 4 * (uint64_t)(FD_WIDTH * v + l) + (uint64_t)j;
+                each[l] = 4 * fd_lane(v, l) + (uint64_t)j;
             memcpy(&index, each, sizeof index);
             index += 64 * block;
-            FD_HASH2(lanes->s[j][v], index, rule->k0, rule->k1);
+            FD_HASH2(lanes->s[v][j], index, rule->k0, rule->k1);
         }
     }
 }
 
 #define FD_ROTATE_LEFT(x, k) (((x) << (k)) | ((x) >> (64 - (k))))
 
-/* One xoshiro256++ step (Blackman and Vigna 2019) of vector v of the lanes. */
-FD_INLINE fd_vector fd_step(fd_lanes *lanes, int v)
+FD_INLINE fd_vector fd_xor3(fd_vector a, fd_vector b, fd_vector c)
 {
-    fd_vector s0 = lanes->s[0][v], s1 = lanes->s[1][v], s2 = lanes->s[2][v], s3 = lanes->s[3][v];
-    fd_vector sum = s0 + s3;
-    fd_vector output = FD_ROTATE_LEFT(sum, 23) + s0;
-    fd_vector shifted = s1 << 17;
-    s2 ^= s0;
-    s3 ^= s1;
-    s1 ^= s2;
-    s0 ^= s3;
-    s2 ^= shifted;
-    s3 = FD_ROTATE_LEFT(s3, 45);
-    lanes->s[0][v] = s0;
-    lanes->s[1][v] = s1;
-    lanes->s[2][v] = s2;
-    lanes->s[3][v] = s3;
-    return output;
+#if FD_BYTES == 64
+    return (fd_vector)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c, 0x96);
+#else
+    return a ^ b ^ c;
+#endif
 }
 
-/* Go on to a later step of the block. */
-FD_INLINE void fd_skip(fd_lanes *lanes, uint64_t steps)
+/* One xoshiro256++ step (Blackman and Vigna 2019) of a vector of generators, its exclusive ors
+ * grouped by three, for which AVX-512 has one instruction. */
+FD_INLINE fd_vector fd_step(fd_vector s[4])
 {
-    for (; steps; --steps)
-        for (int v = 0; v < FD_VECTORS; ++v)
-            fd_step(lanes, v);
+    const fd_vector s0 = s[0], s1 = s[1], s2 = s[2], s3 = s[3];
+    const fd_vector sum = s0 + s3, s13 = s1 ^ s3;
+    s[0] = fd_xor3(s0, s1, s3);
+    s[1] = fd_xor3(s0, s1, s2);
+    s[2] = fd_xor3(s0, s2, s1 << 17);
+    s[3] = FD_ROTATE_LEFT(s13, 45);
+    return FD_ROTATE_LEFT(sum, 23) + s0;
 }
 
 /* ---- the keep word -------------------------------------------------------------------- */
 
-/* Bits of 64 draws: those at or above the threshold; sets *tied to those equal to it. */
+/* The draws of two vectors: bits of those at or above the threshold, and of those equal to it,
+ * which may be missing among the former.
+ *
+ * AVX2 and SSE2 have no unsigned compare, and few registers. There a draw r becomes r - (T - 1),
+ * saturated at 0, and then a byte, saturated again: 0 where r < T, 1 where r == T, and another
+ * value else. For T = 0 it becomes r itself, and the byte is 0 where r == T. */
 #if FD_BYTES == 64
-FD_INLINE uint64_t fd_compare(const fd_vector draws[FD_VECTORS], uint64_t threshold, uint64_t *tied)
+FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint64_t *tied)
 {
     const __m512i t = _mm512_set1_epi16((short)threshold);
-    const __m512i a = (__m512i)draws[0], b = (__m512i)draws[1];
-    *tied = _mm512_cmpeq_epu16_mask(a, t) | (uint64_t)_mm512_cmpeq_epu16_mask(b, t) << 32;
-    return _mm512_cmpge_epu16_mask(a, t) | (uint64_t)_mm512_cmpge_epu16_mask(b, t) << 32;
+    const __mmask32 equal_a = _mm512_cmpeq_epu16_mask((__m512i)a, t);
+    const __mmask32 equal_b = _mm512_cmpeq_epu16_mask((__m512i)b, t);
+    *tied = 0;
+    if (FD_UNLIKELY(!_kortestz_mask32_u8(equal_a, equal_b)))
+        *tied = equal_a | (uint64_t)equal_b << 32;
+    return _mm512_cmpge_epu16_mask((__m512i)a, t) |
+           (uint64_t)_mm512_cmpge_epu16_mask((__m512i)b, t) << 32;
 }
-#elif FD_BYTES == 32
-FD_INLINE uint64_t fd_bits32(__m256i a, __m256i b)
+#elif defined(__AVX2__) || defined(__SSE2__)
+#if FD_BYTES == 32
+#define FD_SIMD(name) _mm256_##name
+#define FD_SIMD_BITS(name) _mm256_##name##_si256
+typedef __m256i fd_bytes;
+#else
+#define FD_SIMD(name) _mm_##name
+#define FD_SIMD_BITS(name) _mm_##name##_si128
+typedef __m128i fd_bytes;
+#endif
+FD_INLINE uint64_t fd_bits(fd_bytes bytes, fd_bytes value)
 {
-    /* packs interleaves the 128-bit halves of its operands; the permutation puts them right */
-    return (uint32_t)_mm256_movemask_epi8(
-        _mm256_permute4x64_epi64(_mm256_packs_epi16(a, b), 0xd8));
+    const fd_bytes equal = FD_SIMD(cmpeq_epi8)(bytes, value);
+    return (uint64_t)FD_SIMD(movemask_epi8)(equal) & (UINT64_MAX >> (64 - FD_BYTES));
 }
 
-FD_INLINE uint64_t fd_compare(const fd_vector draws[FD_VECTORS], uint64_t threshold, uint64_t *tied)
+FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint64_t *tied)
 {
-    const __m256i t = _mm256_set1_epi16((short)threshold);
-    __m256i keep[FD_VECTORS], tie[FD_VECTORS], any = _mm256_setzero_si256();
-    for (int v = 0; v < FD_VECTORS; ++v) {
-        const __m256i r = (__m256i)draws[v];
-        keep[v] = _mm256_cmpeq_epi16(_mm256_max_epu16(r, t), r); /* r >= t, unsigned */
-        tie[v] = _mm256_cmpeq_epi16(r, t);
-        any = _mm256_or_si256(any, tie[v]);
-    }
-    *tied = 0;
-    if (FD_UNLIKELY(!_mm256_testz_si256(any, any)))
-        *tied = fd_bits32(tie[0], tie[1]) | fd_bits32(tie[2], tie[3]) << 32;
-    return fd_bits32(keep[0], keep[1]) | fd_bits32(keep[2], keep[3]) << 32;
-}
-#elif defined(__SSE2__)
-FD_INLINE uint64_t fd_compare(const fd_vector draws[FD_VECTORS], uint64_t threshold, uint64_t *tied)
-{
-    const __m128i t = _mm_set1_epi16((short)threshold), zero = _mm_setzero_si128();
-    __m128i tie[FD_VECTORS], any = zero;
-    uint64_t keep = 0;
-    for (int v = 0; v < FD_VECTORS; v += 2) {
-        const __m128i a = (__m128i)draws[v], b = (__m128i)draws[v + 1];
-        /* t - r saturates to 0 where r >= t, unsigned */
-        const __m128i bytes = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_subs_epu16(t, a), zero),
-                                              _mm_cmpeq_epi16(_mm_subs_epu16(t, b), zero));
-        keep |= (uint64_t)_mm_movemask_epi8(bytes) << (8 * v);
-        tie[v] = _mm_cmpeq_epi16(a, t);
-        tie[v + 1] = _mm_cmpeq_epi16(b, t);
-        any = _mm_or_si128(any, _mm_or_si128(tie[v], tie[v + 1]));
-    }
-    *tied = 0;
-    if (FD_UNLIKELY(_mm_movemask_epi8(any)))
-        for (int v = 0; v < FD_VECTORS; v += 2)
-            *tied |= (uint64_t)_mm_movemask_epi8(_mm_packs_epi16(tie[v], tie[v + 1])) << (8 * v);
-    return keep;
+    const fd_bytes below = FD_SIMD(set1_epi16)((short)(threshold ? threshold - 1 : 0));
+    const fd_bytes tie = FD_SIMD(set1_epi8)(threshold != 0);
+    const fd_bytes bytes = FD_SIMD(packs_epi16)(FD_SIMD(subs_epu16)((fd_bytes)a, below),
+                                                FD_SIMD(subs_epu16)((fd_bytes)b, below));
+    *tied = fd_bits(bytes, tie);
+    return fd_bits(bytes, FD_SIMD_BITS(setzero)()) ^ (UINT64_MAX >> (64 - FD_BYTES));
 }
 #else
-FD_INLINE uint64_t fd_compare(const fd_vector draws[FD_VECTORS], uint64_t threshold, uint64_t *tied)
+FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint64_t *tied)
 {
-    uint64_t outputs[FD_LANES], keep = 0, tie = 0;
-    memcpy(outputs, draws, sizeof outputs);
-    for (int i = 0; i < FD_WORD; ++i) {
+    uint64_t outputs[2 * FD_WIDTH], keep = 0;
+    memcpy(outputs, &a, sizeof a);
+    memcpy(outputs + FD_WIDTH, &b, sizeof b);
+    *tied = 0;
+    for (int i = 0; i < 8 * FD_WIDTH; ++i) {
         const uint64_t r = outputs[i / 4] >> (16 * (i % 4)) & 0xffff;
         keep |= (uint64_t)(r >= threshold) << i;
-        tie |= (uint64_t)(r == threshold) << i;
+        *tied |= (uint64_t)(r == threshold) << i;
     }
-    *tied = tie;
     return keep;
 }
 #endif
 
 /* Of the tied elements of the word that starts at element `first`, those that are dropped. */
-FD_RARE uint64_t fd_dropped_ties(uint64_t tied, const fd_rule *rule, uint64_t first)
+FD_RARE uint64_t fd_dropped_ties(uint64_t tied, fd_rule rule, uint64_t first)
 {
-    const uint64_t a = rule->k0 ^ UINT64_C(0x6a09e667f3bcc909);
-    const uint64_t b = rule->k1 ^ UINT64_C(0xbb67ae8584caa73b);
+    const uint64_t a = rule.k0 ^ UINT64_C(0x6a09e667f3bcc909);
+    const uint64_t b = rule.k1 ^ UINT64_C(0xbb67ae8584caa73b);
     uint64_t dropped = 0;
     for (int i = 0; i < FD_WORD; ++i)
-        if (tied >> i & 1 && fd_hash2(first + (uint64_t)i, a, b) < rule->tie)
+        if (tied >> i & 1 && fd_hash2(first + (uint64_t)i, a, b) < rule.tie)
             dropped |= UINT64_C(1) << i;
     return dropped;
 }
 
-/* The next step's 64 decisions, 1 = keep; `first` is the index of its first element. */
-FD_INLINE uint64_t fd_keep_word(fd_lanes *lanes, const fd_rule *rule, uint64_t first)
+/* Steps made at a time. Two vectors of lanes and their work fit any register file, the 16 lanes
+ * only that of AVX-512; elsewhere two vectors stay in registers for a group of steps before the
+ * next two. */
+enum { FD_GROUP = FD_VECTORS == 2 ? 1 : 4 };
+
+/* The next group of keep words, 64 decisions each, 1 = keep; `first` is the index of its first
+ * element. */
+FD_INLINE void fd_keep_words(fd_lanes *lanes, const fd_rule *rule, uint64_t first,
+                             uint64_t words[FD_GROUP])
 {
-    fd_vector draws[FD_VECTORS];
-    uint64_t keep, tied;
-    for (int v = 0; v < FD_VECTORS; ++v)
-        draws[v] = fd_step(lanes, v);
-    keep = fd_compare(draws, rule->threshold, &tied);
-    if (FD_UNLIKELY(tied))
-        keep &= ~fd_dropped_ties(tied, rule, first);
-    return keep;
+    uint64_t tied[FD_GROUP] = {0};
+    for (int g = 0; g < FD_GROUP; ++g)
+        words[g] = 0;
+    for (int v = 0; v < FD_VECTORS; v += 2) {
+        fd_vector a[4], b[4];
+        memcpy(a, lanes->s[v], sizeof a);
+        memcpy(b, lanes->s[v + 1], sizeof b);
+        for (int g = 0; g < FD_GROUP; ++g) {
+            uint64_t equal;
+            const fd_vector draws_a = fd_step(a), draws_b = fd_step(b);
+            words[g] |= fd_compare(draws_a, draws_b, rule->threshold, &equal) << (4 * FD_WIDTH * v);
+            tied[g] |= equal << (4 * FD_WIDTH * v);
+        }
+        memcpy(lanes->s[v], a, sizeof a);
+        memcpy(lanes->s[v + 1], b, sizeof b);
+    }
+    for (int g = 0; g < FD_GROUP; ++g)
+        if (FD_UNLIKELY(tied[g]))
+            words[g] = (words[g] | tied[g]) &
+                       ~fd_dropped_ties(tied[g], *rule, first + (uint64_t)(FD_WORD * g));
+}
+
+/* The stream's keep words one by one, from any on. */
+typedef struct {
+    fd_lanes lanes;           /* at the group that holds word `next`, or behind it */
+    uint64_t words[FD_GROUP]; /* that group, where it is begun */
+    uint64_t next;
+} fd_words;
+
+/* Where a block begins, seed its lanes. */
+FD_INLINE void fd_enter(fd_words *words, const fd_rule *rule)
+{
+    if (words->next % FD_BLOCK_WORDS == 0)
+        fd_seed(&words->lanes, rule, words->next / FD_BLOCK_WORDS);
+}
+
+FD_OUTLINE uint64_t fd_next(fd_words *words, const fd_rule *rule)
+{
+    if (words->next % FD_GROUP == 0) {
+        fd_enter(words, rule);
+        fd_keep_words(&words->lanes, rule, FD_WORD * words->next, words->words);
+    }
+    return words->words[words->next++ % FD_GROUP];
+}
+
+FD_OUTLINE void fd_open(fd_words *words, const fd_rule *rule, uint64_t word)
+{
+    const uint64_t begin = word - word % FD_GROUP;
+    words->next = begin;
+    if (begin % FD_BLOCK_WORDS != 0) {
+        fd_seed(&words->lanes, rule, begin / FD_BLOCK_WORDS);
+        for (uint64_t step = 0; step < begin % FD_BLOCK_WORDS; ++step)
+            for (int v = 0; v < FD_VECTORS; ++v)
+                fd_step(words->lanes.s[v]);
+    }
+    if (word != begin) {
+        fd_next(words, rule);
+        words->next = word;
+    }
 }
 
 /* ---- the masked multiply -------------------------------------------------------------- */
 
-/* y[i] = keep bit i ? x[i] * scale : +0, for 64 elements; y may be x. */
-#if FD_BYTES == 64
-FD_INLINE void fd_apply_float32(const float *x, float *y, uint64_t keep, float scale)
+/* How many bytes ahead of its reading the source is asked for: a few keep words, as measured to
+ * help where it lies beyond the second-level cache. Nearer it costs nothing measurable. */
+enum { FD_AHEAD = 2048, FD_LINE = 64 };
+
+FD_INLINE void fd_prefetch(const void *x, int bytes)
 {
-    const __m512 s = _mm512_set1_ps(scale);
-    for (int i = 0; i < FD_WORD; i += 16)
-        _mm512_storeu_ps(
-            y + i, _mm512_maskz_mul_ps((__mmask16)(keep >> i), _mm512_loadu_ps(x + i), s));
+#if defined(__GNUC__)
+    for (int i = 0; i < bytes; i += FD_LINE)
+        __builtin_prefetch((const void *)((uintptr_t)x + FD_AHEAD + (uintptr_t)i));
+#else
+    (void)x, (void)bytes;
+#endif
 }
 
-FD_INLINE void fd_apply_float64(const double *x, double *y, uint64_t keep, double scale)
+/* Make the stores that bypassed the cache visible to other threads. */
+FD_INLINE void fd_fence(void)
+{
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
+
+/* y[i] = keep bit i ? x[i] * scale : +0, for 64 elements; y may be x. With `stream` the stores
+ * bypass the cache, where the compiler can say so, and y has to lie on a cache line. */
+#if FD_BYTES == 64
+FD_INLINE void fd_apply_float32(const float *x, float *y, uint64_t keep, float scale, int stream)
+{
+    const __m512 s = _mm512_set1_ps(scale);
+    fd_prefetch(x, FD_WORD * sizeof *x);
+    for (int i = 0; i < FD_WORD; i += 16) {
+        const __m512 product =
+            _mm512_maskz_mul_ps((__mmask16)(keep >> i), _mm512_loadu_ps(x + i), s);
+        if (stream)
+            _mm512_stream_ps(y + i, product);
+        else
+            _mm512_storeu_ps(y + i, product);
+    }
+}
+
+FD_INLINE void fd_apply_float64(const double *x, double *y, uint64_t keep, double scale, int stream)
 {
     const __m512d s = _mm512_set1_pd(scale);
-    for (int i = 0; i < FD_WORD; i += 8)
-        _mm512_storeu_pd(
-            y + i, _mm512_maskz_mul_pd((__mmask8)(keep >> i), _mm512_loadu_pd(x + i), s));
+    fd_prefetch(x, FD_WORD * sizeof *x);
+    for (int i = 0; i < FD_WORD; i += 8) {
+        const __m512d product =
+            _mm512_maskz_mul_pd((__mmask8)(keep >> i), _mm512_loadu_pd(x + i), s);
+        if (stream)
+            _mm512_stream_pd(y + i, product);
+        else
+            _mm512_storeu_pd(y + i, product);
+    }
 }
 #elif defined(FD_BYTES)
 /* Bit i of a keep word's half, for unit i of a float and for both units of a double. */
@@ -293,34 +383,48 @@ static const uint32_t fd_bits_float64[64] = {
 #undef FD_4
 #undef FD_4_TWICE
 
+typedef uint32_t fd_units __attribute__((vector_size(FD_BYTES)));
+
+FD_INLINE void fd_store(void *y, fd_units value, int stream)
+{
+#if FD_BYTES == 32 || defined(__SSE2__)
+    if (stream) {
+        FD_SIMD_BITS(stream)((fd_bytes *)y, (fd_bytes)value);
+        return;
+    }
+#endif
+    (void)stream;
+    memcpy(y, &value, sizeof value);
+}
+
 /* The product is ANDed with all ones or all zeros, in units of 32 bits whatever the dtype (SSE2
  * compares no wider ones): a unit stays where its element's bit of the word is set. */
-#define FD_APPLY(name, real, table)                                                  \
-    FD_INLINE void name(const real *x, real *y, uint64_t keep, real scale)           \
-    {                                                                                \
-        typedef real reals __attribute__((vector_size(FD_BYTES)));                   \
-        typedef uint32_t units __attribute__((vector_size(FD_BYTES)));               \
-        enum { width = FD_BYTES / sizeof(real), each = sizeof(real) / 4 };           \
-        for (int i = 0; i < FD_WORD; i += width) {                                   \
-            const uint32_t half = (uint32_t)(keep >> (i & 32));                      \
-            reals product;                                                           \
-            units bits;                                                              \
-            memcpy(&bits, table + each * (i & 31), sizeof bits);                     \
-            memcpy(&product, x + i, sizeof product);                                 \
-            product *= scale;                                                        \
-            product = (reals)((units)product & (units)((bits & half) == bits));      \
-            memcpy(y + i, &product, sizeof product);                                 \
-        }                                                                            \
+#define FD_APPLY(name, real, table)                                                         \
+    FD_INLINE void name(const real *x, real *y, uint64_t keep, real scale, int stream)      \
+    {                                                                                       \
+        typedef real reals __attribute__((vector_size(FD_BYTES)));                          \
+        enum { width = FD_BYTES / sizeof(real), each = sizeof(real) / 4 };                  \
+        fd_prefetch(x, FD_WORD * sizeof *x);                                                \
+        for (int i = 0; i < FD_WORD; i += width) {                                          \
+            const uint32_t half = (uint32_t)(keep >> (i & 32));                             \
+            reals product;                                                                  \
+            fd_units bits;                                                                  \
+            memcpy(&bits, table + each * (i & 31), sizeof bits);                            \
+            memcpy(&product, x + i, sizeof product);                                        \
+            product *= scale;                                                               \
+            fd_store(y + i, (fd_units)product & (fd_units)((bits & half) == bits), stream); \
+        }                                                                                   \
     }
 FD_APPLY(fd_apply_float32, float, fd_bits_float32)
 FD_APPLY(fd_apply_float64, double, fd_bits_float64)
 #undef FD_APPLY
 #else
-#define FD_APPLY(name, real)                                               \
-    FD_INLINE void name(const real *x, real *y, uint64_t keep, real scale) \
-    {                                                                      \
-        for (int i = 0; i < FD_WORD; ++i)                                  \
-            y[i] = keep >> i & 1 ? x[i] * scale : 0;                       \
+#define FD_APPLY(name, real)                                                           \
+    FD_INLINE void name(const real *x, real *y, uint64_t keep, real scale, int stream) \
+    {                                                                                  \
+        (void)stream;                                                                  \
+        for (int i = 0; i < FD_WORD; ++i)                                              \
+            y[i] = keep >> i & 1 ? x[i] * scale : 0;                                   \
     }
 FD_APPLY(fd_apply_float32, float)
 FD_APPLY(fd_apply_float64, double)

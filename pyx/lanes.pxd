@@ -7,6 +7,8 @@ cdef extern from "lanes.h" nogil:
         FD_WORD
         FD_BLOCK_WORDS
         FD_BLOCK
+        FD_LINE
+        FD_GROUP
 
     ctypedef struct fd_rule:
         uint64_t k0
@@ -15,18 +17,25 @@ cdef extern from "lanes.h" nogil:
     ctypedef struct fd_lanes:
         pass
 
+    ctypedef struct fd_words:
+        fd_lanes lanes
+        uint64_t next
+
     void fd_set_probability(fd_rule *rule, double p)
     void fd_fold_in(uint64_t *words, uint64_t k0, uint64_t k1, uint64_t n)
-    void fd_seed(fd_lanes *lanes, const fd_rule *rule, uint64_t block)
-    void fd_skip(fd_lanes *lanes, uint64_t steps)
-    uint64_t fd_keep_word(fd_lanes *lanes, const fd_rule *rule, uint64_t first)
-    void fd_apply_float32(const float *x, float *y, uint64_t keep, float scale)
-    void fd_apply_float64(const double *x, double *y, uint64_t keep, double scale)
+    void fd_keep_words(fd_lanes *lanes, const fd_rule *rule, uint64_t first, uint64_t *words)
+    void fd_open(fd_words *words, const fd_rule *rule, uint64_t word)
+    void fd_enter(fd_words *words, const fd_rule *rule)
+    uint64_t fd_next(fd_words *words, const fd_rule *rule)
+    void fd_apply_float32(const float *x, float *y, uint64_t keep, float scale, bint stream)
+    void fd_apply_float64(const double *x, double *y, uint64_t keep, double scale, bint stream)
+    void fd_fence()
 
 
-# x, y, size, offset, rule, scale, team: y[i] = keep(offset + i) ? x[i] * scale : 0; y may be x
+# x, y, size, offset, rule, scale, team, stream: y[i] = keep(offset + i) ? x[i] * scale : 0. y may
+# be x, unless the stores are to bypass the cache (stream).
 ctypedef void (*drop_kernel)(
-    const void *, void *, Py_ssize_t, uint64_t, const fd_rule *, double, int
+    const void *, void *, Py_ssize_t, uint64_t, const fd_rule *, double, int, bint
 ) noexcept nogil
 
 

@@ -243,6 +243,23 @@ def test_nothing_is_written_outside(size, dtype, key, words):
         assert (memory[guard + shift + size :] == 7).all()
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shift", [0, 1, 3, 15])
+def test_a_result_stored_past_the_cache_equals_its_pieces(shift, threads, dtype, key):
+    """From 32 MiB, whatever the alignment; the pieces of 1 MiB and less are stored as usual."""
+    size, guard, step = 2**25 // dtype.itemsize + 77, 64, 100_003
+    x = np.arange(size, dtype=dtype)
+    memory = np.full(size + shift + 2 * guard, 7, dtype)
+    out = memory[guard + shift : guard + shift + size]
+    fastdrop.dropout(x, 0.3, rng=key, offset=5, out=out, num_threads=threads)
+    for begin in range(0, size, step):
+        piece = x[begin : begin + step]
+        expected = fastdrop.dropout(piece, 0.3, rng=key, offset=5 + begin)
+        assert_same_bytes(out[begin : begin + step], expected)
+    assert (memory[: guard + shift] == 7).all()
+    assert (memory[guard + shift + size :] == 7).all()
+
+
 def test_x_is_left_alone(dtype, key):
     x = values(1000, dtype)
     before = x.tobytes()
