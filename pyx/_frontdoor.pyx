@@ -113,9 +113,11 @@ def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key
     fd_set_probability(&rule, probability)
     take_key(rng, &rule)
     if pieces is None:
+        # In place the lines are read anyway, and a fresh page the system has just filled with zeros.
         stream = (
-            cnp.PyArray_NBYTES(target) >= STREAM_FROM
+            out is not None
             and cnp.PyArray_DATA(source) != cnp.PyArray_DATA(target)
+            and cnp.PyArray_NBYTES(target) >= STREAM_FROM
         )
         run(kernel, source, target, start, &rule, scale, team, stream)
     else:

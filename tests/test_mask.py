@@ -258,6 +258,8 @@ def test_a_result_stored_past_the_cache_equals_its_pieces(shift, threads, dtype,
         assert_same_bytes(out[begin : begin + step], expected)
     assert (memory[: guard + shift] == 7).all()
     assert (memory[guard + shift + size :] == 7).all()
+    fastdrop.dropout(x, 0.3, rng=key, offset=5, out=x, num_threads=threads)
+    assert_same_bytes(x, out)
 
 
 def test_x_is_left_alone(dtype, key):
