@@ -12,6 +12,8 @@ import json
 
 TABLE_SIZES = [2**10, 2**16, 2**20, 2**26]
 OURS = "fastdrop, out="
+# Of the peers in the picture, none of them near the red that marks fastdrop.
+COLORS = ["tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan", "tab:olive"]
 
 
 def name_size(size: int) -> str:
@@ -74,6 +76,7 @@ def draw(data: dict, path: str) -> None:
     figure = Figure(figsize=(6 * len(counts), 5.2), layout="constrained")
     every = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
     for axes, threads in zip(every, counts, strict=True):
+        axes.set_prop_cycle(color=COLORS)
         for result in results:
             if result["threads"] != threads:
                 continue
