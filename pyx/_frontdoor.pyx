@@ -9,7 +9,14 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport NAN
 from libc.stdint cimport uint64_t
 
-from lanes cimport FD_BLOCK, Kernels, drop_kernel, fd_rule, fd_set_probability
+from lanes cimport (
+    FD_BLOCK,
+    Kernels,
+    drop_columns_kernel,
+    drop_kernel,
+    fd_rule,
+    fd_set_probability,
+)
 
 from fastdrop import _machine, threads
 
@@ -65,7 +72,7 @@ def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key
         cnp.ndarray source, target
         Py_ssize_t size
         uint64_t start
-        bint drops = training and probability > 0, stream
+        bint drops = training and probability > 0, columns, stream
         double scale
         int team = 1
         drop_kernel kernel = NULL
@@ -107,13 +114,16 @@ def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key
         result = target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
     elif clashes(source, target):
         source = source.copy()
-    if not (cnp.PyArray_ISCARRAY_RO(source) and cnp.PyArray_ISCARRAY(target)):
+    columns = has_columns(source) and has_columns(target)
+    if not columns and not (cnp.PyArray_ISCARRAY_RO(source) and cnp.PyArray_ISCARRAY(target)):
         pieces = in_pieces(source, target)
     scale = 1 / (1 - probability)
     fd_set_probability(&rule, probability)
     take_key(rng, &rule)
-    if pieces is None:
-        # In place the lines are read anyway, and a fresh page the system has just filled with zeros.
+    if columns:
+        run_columns(source, target, start, &rule, scale, team)
+    elif pieces is None:
+        # In place the lines are read anyway; a fresh page the system has just filled with zeros.
         stream = (
             out is not None
             and cnp.PyArray_DATA(source) != cnp.PyArray_DATA(target)
@@ -140,6 +150,37 @@ cdef int run(
 
     with nogil:
         kernel(source, target, size, offset, rule, scale, team, stream)
+    return 0
+
+
+cdef bint has_columns(cnp.ndarray x):
+    """Whether x has two axes, of 64 elements or more, and contiguous columns."""
+    return (
+        cnp.PyArray_NDIM(x) == 2
+        and cnp.PyArray_STRIDE(x, 0) == cnp.PyArray_ITEMSIZE(x)
+        and cnp.PyArray_STRIDE(x, 1) % cnp.PyArray_ITEMSIZE(x) == 0
+        and min(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1)) >= 64
+        and cnp.PyArray_ISALIGNED(x)
+        and cnp.PyArray_ISNOTSWAPPED(x)
+    )
+
+
+cdef int run_columns(
+    cnp.ndarray x, cnp.ndarray y, uint64_t offset, const fd_rule *rule, double scale, int team
+) except -1:
+    """Call the kernel for arrays with contiguous columns."""
+    cdef:
+        drop_columns_kernel kernel = kernels.columns_float64
+        Py_ssize_t rows = cnp.PyArray_DIM(x, 0), columns = cnp.PyArray_DIM(x, 1)
+        Py_ssize_t x_step = cnp.PyArray_STRIDE(x, 1) // cnp.PyArray_ITEMSIZE(x)
+        Py_ssize_t y_step = cnp.PyArray_STRIDE(y, 1) // cnp.PyArray_ITEMSIZE(y)
+        const void *source = cnp.PyArray_DATA(x)
+        void *target = cnp.PyArray_DATA(y)
+
+    if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32:
+        kernel = kernels.columns_float32
+    with nogil:
+        kernel(source, target, rows, columns, x_step, y_step, offset, rule, scale, team)
     return 0
 
 

@@ -315,6 +315,19 @@ FD_OUTLINE void fd_open(fd_words *words, const fd_rule *rule, uint64_t word)
     }
 }
 
+/* Turn a square of 64 x 64 bits: bit c of word r becomes bit r of word c (the halving exchange of
+ * Warren, Hacker's Delight, 2nd edition, section 7-3). */
+FD_OUTLINE void fd_turn(uint64_t square[FD_WORD])
+{
+    uint64_t low = UINT64_C(0x00000000ffffffff);
+    for (int half = FD_WORD / 2; half; half /= 2, low ^= low << half)
+        for (int r = 0; r < FD_WORD; r = (r + half + 1) & ~half) {
+            const uint64_t swap = (square[r] >> half ^ square[r + half]) & low;
+            square[r] ^= swap << half;
+            square[r + half] ^= swap;
+        }
+}
+
 /* ---- the masked multiply -------------------------------------------------------------- */
 
 /* How many bytes ahead of its reading the source is asked for: a few keep words, as measured to

@@ -27,6 +27,7 @@ cdef extern from "lanes.h" nogil:
     void fd_open(fd_words *words, const fd_rule *rule, uint64_t word)
     void fd_enter(fd_words *words, const fd_rule *rule)
     uint64_t fd_next(fd_words *words, const fd_rule *rule)
+    void fd_turn(uint64_t *square)
     void fd_apply_float32(const float *x, float *y, uint64_t keep, float scale, bint stream)
     void fd_apply_float64(const double *x, double *y, uint64_t keep, double scale, bint stream)
     void fd_fence()
@@ -39,6 +40,16 @@ ctypedef void (*drop_kernel)(
 ) noexcept nogil
 
 
+# x, y, rows, columns, x_step, y_step, offset, rule, scale, team: the same on two-dimensional arrays
+# whose columns are contiguous, and begin x_step and y_step elements after one another.
+ctypedef void (*drop_columns_kernel)(
+    const void *, void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, uint64_t,
+    const fd_rule *, double, int
+) noexcept nogil
+
+
 cdef struct Kernels:
     drop_kernel float32
     drop_kernel float64
+    drop_columns_kernel columns_float32
+    drop_columns_kernel columns_float64

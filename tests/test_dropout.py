@@ -231,6 +231,31 @@ def test_the_mask_follows_logical_c_order(layout, offset, dtype, key, words):
     np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [(64, 64), (65, 64), (64, 65), (127, 4095), (128, 4096), (200, 4097), (70, 9000), (1000, 64)],
+)
+@pytest.mark.parametrize("offset", [0, 5, 16383])
+def test_contiguous_columns(shape, offset, dtype, key, words):
+    """Two axes, the first contiguous in memory: worked on in bands of 64 rows."""
+    x = np.asfortranarray(numbers(shape, dtype))
+    y = expected(x, 0.3, words, offset)
+    for threads in (1, 3):
+        options = {"rng": key, "offset": offset, "num_threads": threads}
+        np.testing.assert_array_equal(dropout(x, 0.3, **options), y)
+        memory = np.full((shape[0] + 5, 2 * shape[1]), 7, dtype, "F")
+        whole = memory.copy()
+        whole[3:-2, ::2] = y
+        assert dropout(x, 0.3, out=memory[3:-2, ::2], **options).shape == shape
+        np.testing.assert_array_equal(memory, whole)
+        z = x[:, ::-1].copy("F")[:, ::-1]
+        assert dropout(z, 0.3, inplace=True, **options) is z
+        np.testing.assert_array_equal(z, y)
+        z = np.empty(shape, dtype)
+        dropout(x, 0.3, out=z, **options)
+        np.testing.assert_array_equal(z, y)
+
+
 def test_in_place_on_a_view_touches_nothing_else(dtype, key, words):
     memory = numbers((60, 70), dtype)
     whole = memory.copy()
