@@ -25,7 +25,6 @@ from libc.string cimport memcpy, memset
 from lanes cimport (
     FD_BLOCK,
     FD_BLOCK_WORDS,
-    FD_GROUP,
     FD_LINE,
     FD_WORD,
     Kernels,
@@ -33,7 +32,7 @@ from lanes cimport (
     fd_apply_float64,
     fd_enter,
     fd_fence,
-    fd_keep_words,
+    fd_keep_word,
     fd_lanes,
     fd_next,
     fd_open,
@@ -74,38 +73,27 @@ cdef inline void drop_run(
         fd_words words
         fd_lanes lanes             # copies of the word loop's own: gcc keeps in registers what
         fd_rule own = rule[0]      # no other function has the address of
-        uint64_t group[FD_GROUP]
         int left = <int> (-offset % FD_WORD)   # elements of the run before its first whole word
         int rest = <int> (size % FD_WORD)
         Py_ssize_t chunks = size // FD_WORD, count, i
         uint64_t carry = 0, keep
-        int g
 
     fd_open(&words, rule, offset // FD_WORD)
     if left:
         carry = fd_next(&words, rule) >> (FD_WORD - left)
     while chunks:
-        if chunks < FD_GROUP or words.next % FD_GROUP:
-            keep = fd_next(&words, rule)
+        fd_enter(&words, rule)
+        count = min(chunks, <Py_ssize_t> (FD_BLOCK_WORDS - words.next % FD_BLOCK_WORDS))
+        lanes = words.lanes
+        for i in range(count):
+            keep = fd_keep_word(&lanes, &own, FD_WORD * (words.next + i))
             apply(x, y, carry | keep << left, scale, stream)
             carry = keep >> 1 >> (FD_WORD - 1 - left)
             x += FD_WORD
             y += FD_WORD
-            chunks -= 1
-            continue
-        fd_enter(&words, rule)
-        count = min(chunks, <Py_ssize_t> (FD_BLOCK_WORDS - words.next % FD_BLOCK_WORDS))
-        lanes = words.lanes
-        for i in range(count // FD_GROUP):
-            fd_keep_words(&lanes, &own, FD_WORD * (words.next + FD_GROUP * i), group)
-            for g in range(FD_GROUP):
-                apply(x, y, carry | group[g] << left, scale, stream)
-                carry = group[g] >> 1 >> (FD_WORD - 1 - left)
-                x += FD_WORD
-                y += FD_WORD
         words.lanes = lanes
-        words.next += count // FD_GROUP * FD_GROUP
-        chunks -= count // FD_GROUP * FD_GROUP
+        words.next += count
+        chunks -= count
     if rest:
         if rest > left:
             carry |= fd_next(&words, rule) << left

@@ -18,11 +18,13 @@
 #define FD_OUTLINE static __attribute__((noinline, unused))
 #define FD_RARE static __attribute__((noinline, cold, unused))
 #define FD_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define FD_UNROLL _Pragma("GCC unroll 8")
 #else
 #define FD_INLINE static inline
 #define FD_OUTLINE static
 #define FD_RARE static
 #define FD_UNLIKELY(condition) (condition)
+#define FD_UNROLL
 #endif
 
 #if defined(__AVX512BW__) && defined(__AVX512DQ__)
@@ -244,42 +246,25 @@ FD_RARE uint64_t fd_dropped_ties(uint64_t tied, fd_rule rule, uint64_t first)
     return dropped;
 }
 
-/* Steps made at a time. Two vectors of lanes and their work fit any register file, the 16 lanes
- * only that of AVX-512; elsewhere two vectors stay in registers for a group of steps before the
- * next two. */
-enum { FD_GROUP = FD_VECTORS == 2 ? 1 : 4 };
-
-/* The next group of keep words, 64 decisions each, 1 = keep; `first` is the index of its first
- * element. */
-FD_INLINE void fd_keep_words(fd_lanes *lanes, const fd_rule *rule, uint64_t first,
-                             uint64_t words[FD_GROUP])
+/* The next step's 64 decisions, 1 = keep; `first` is the index of its first element. */
+FD_INLINE uint64_t fd_keep_word(fd_lanes *lanes, const fd_rule *rule, uint64_t first)
 {
-    uint64_t tied[FD_GROUP] = {0};
-    for (int g = 0; g < FD_GROUP; ++g)
-        words[g] = 0;
+    uint64_t keep = 0, tied = 0;
+    FD_UNROLL
     for (int v = 0; v < FD_VECTORS; v += 2) {
-        fd_vector a[4], b[4];
-        memcpy(a, lanes->s[v], sizeof a);
-        memcpy(b, lanes->s[v + 1], sizeof b);
-        for (int g = 0; g < FD_GROUP; ++g) {
-            uint64_t equal;
-            const fd_vector draws_a = fd_step(a), draws_b = fd_step(b);
-            words[g] |= fd_compare(draws_a, draws_b, rule->threshold, &equal) << (4 * FD_WIDTH * v);
-            tied[g] |= equal << (4 * FD_WIDTH * v);
-        }
-        memcpy(lanes->s[v], a, sizeof a);
-        memcpy(lanes->s[v + 1], b, sizeof b);
+        const fd_vector a = fd_step(lanes->s[v]), b = fd_step(lanes->s[v + 1]);
+        uint64_t equal;
+        keep |= fd_compare(a, b, rule->threshold, &equal) << (4 * FD_WIDTH * v);
+        tied |= equal << (4 * FD_WIDTH * v);
     }
-    for (int g = 0; g < FD_GROUP; ++g)
-        if (FD_UNLIKELY(tied[g]))
-            words[g] = (words[g] | tied[g]) &
-                       ~fd_dropped_ties(tied[g], *rule, first + (uint64_t)(FD_WORD * g));
+    if (FD_UNLIKELY(tied))
+        keep = (keep | tied) & ~fd_dropped_ties(tied, *rule, first);
+    return keep;
 }
 
 /* The stream's keep words one by one, from any on. */
 typedef struct {
-    fd_lanes lanes;           /* at the group that holds word `next`, or behind it */
-    uint64_t words[FD_GROUP]; /* that group, where it is begun */
+    fd_lanes lanes; /* at word `next`, unless a block begins there */
     uint64_t next;
 } fd_words;
 
@@ -290,29 +275,21 @@ FD_INLINE void fd_enter(fd_words *words, const fd_rule *rule)
         fd_seed(&words->lanes, rule, words->next / FD_BLOCK_WORDS);
 }
 
-FD_OUTLINE uint64_t fd_next(fd_words *words, const fd_rule *rule)
-{
-    if (words->next % FD_GROUP == 0) {
-        fd_enter(words, rule);
-        fd_keep_words(&words->lanes, rule, FD_WORD * words->next, words->words);
-    }
-    return words->words[words->next++ % FD_GROUP];
-}
-
 FD_OUTLINE void fd_open(fd_words *words, const fd_rule *rule, uint64_t word)
 {
-    const uint64_t begin = word - word % FD_GROUP;
-    words->next = begin;
-    if (begin % FD_BLOCK_WORDS != 0) {
-        fd_seed(&words->lanes, rule, begin / FD_BLOCK_WORDS);
-        for (uint64_t step = 0; step < begin % FD_BLOCK_WORDS; ++step)
+    words->next = word;
+    if (word % FD_BLOCK_WORDS != 0) {
+        fd_seed(&words->lanes, rule, word / FD_BLOCK_WORDS);
+        for (uint64_t step = 0; step < word % FD_BLOCK_WORDS; ++step)
             for (int v = 0; v < FD_VECTORS; ++v)
                 fd_step(words->lanes.s[v]);
     }
-    if (word != begin) {
-        fd_next(words, rule);
-        words->next = word;
-    }
+}
+
+FD_OUTLINE uint64_t fd_next(fd_words *words, const fd_rule *rule)
+{
+    fd_enter(words, rule);
+    return fd_keep_word(&words->lanes, rule, FD_WORD * words->next++);
 }
 
 /* Turn a square of 64 x 64 bits: bit c of word r becomes bit r of word c (the halving exchange of

@@ -8,7 +8,6 @@ cdef extern from "lanes.h" nogil:
         FD_BLOCK_WORDS
         FD_BLOCK
         FD_LINE
-        FD_GROUP
 
     ctypedef struct fd_rule:
         uint64_t k0
@@ -23,7 +22,7 @@ cdef extern from "lanes.h" nogil:
 
     void fd_set_probability(fd_rule *rule, double p)
     void fd_fold_in(uint64_t *words, uint64_t k0, uint64_t k1, uint64_t n)
-    void fd_keep_words(fd_lanes *lanes, const fd_rule *rule, uint64_t first, uint64_t *words)
+    uint64_t fd_keep_word(fd_lanes *lanes, const fd_rule *rule, uint64_t first)
     void fd_open(fd_words *words, const fd_rule *rule, uint64_t word)
     void fd_enter(fd_words *words, const fd_rule *rule)
     uint64_t fd_next(fd_words *words, const fd_rule *rule)
