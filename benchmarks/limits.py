@@ -227,7 +227,7 @@ def measure(seconds: float) -> dict[str, object]:
 
 
 def main() -> None:
-    """Measure each level in its own process and print the table."""
+    """Measure each level in its own process, which reports each row as it has it."""
     available = fastdrop.show_config("dicts")["cpu_levels"]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--levels", nargs="+", choices=available, default=available)

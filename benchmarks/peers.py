@@ -4,8 +4,9 @@
     python benchmarks/peers.py --json peers.json
 
 Each library runs in a process of its own, held to as many processors as threads, and takes turns
-there with `np.multiply(x, s, out=y)`: the figures of two libraries are best compared by their
-ratio to it. Of each the best of many calls. A library that is not installed is left out.
+there with `np.multiply(x, s, out=y)`, whose time tells whether the machine was the same for two of
+them. Of each the best of many calls. All but those with a target (out=, in place, copyto, Numba)
+return a new array, and pay for its memory. A library that is not installed is left out.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ def fastdrop_out(x, y):
     import fastdrop
 
     return lambda: fastdrop.dropout(x, P, out=y)
+
+
+def fastdrop_fresh(x, y):
+    import fastdrop
+
+    return lambda: fastdrop.dropout(x, P)
 
 
 def fastdrop_in_place(x, y):
@@ -129,6 +136,7 @@ def numba_prange(x, y):
 # What makes the call, and the distribution whose version counts.
 LIBRARIES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Call], str]] = {
     "fastdrop, out=": (fastdrop_out, "fastdrop"),
+    "fastdrop, new array": (fastdrop_fresh, "fastdrop"),
     "fastdrop, in place": (fastdrop_in_place, "fastdrop"),
     "np.copyto": (copy, "numpy"),
     "NumPy expression": (numpy_expression, "numpy"),
@@ -149,14 +157,15 @@ def measure(library: str, seconds: float) -> list[dict[str, object]]:
         x = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
         y, z = np.full_like(x, 1), np.full_like(x, 1)
         calls = [LIBRARIES[library][0](x, z), lambda x=x, y=y: np.multiply(x, scale, out=y)]
-        best = [float("inf")] * 2
+        best, numbers = [float("inf")] * 2, []
         for call in calls:
             call()
             call()
-        once = max(timeit.timeit(calls[0], number=1), 1e-7)
-        number = max(1, min(1000, int(1e-3 / once)))
-        for _ in range(max(5, min(200, int(seconds / (once * number))))):
-            for i, call in enumerate(calls):
+            once = max(timeit.timeit(call, number=1), 1e-7)
+            numbers.append(max(1, min(1000, int(1e-3 / once))))
+        once = max(timeit.timeit(calls[0], number=numbers[0]), 1e-3)
+        for _ in range(max(5, min(200, int(seconds / once)))):
+            for i, (call, number) in enumerate(zip(calls, numbers, strict=True)):
                 best[i] = min(best[i], timeit.timeit(call, number=number) / number)
         figures.append(
             {"size": size, "ns": best[0] / size * 1e9, "multiply_ns": best[1] / size * 1e9}
@@ -201,7 +210,7 @@ def main() -> None:
         except importlib.metadata.PackageNotFoundError:
             print(f"{library}: not installed", file=sys.stderr)
             continue
-        for processors in ({min(every)}, every):
+        for processors in [{min(every)}, every][: len(every)]:
             figures = run_alone(library, processors, options.seconds)
             threads = len(processors)
             results.append(

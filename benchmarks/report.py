@@ -22,9 +22,9 @@ def name_size(size: int) -> str:
 
 
 def peers_table(data: dict) -> str:
-    """Time an element of every library, and how many times longer than fastdrop's it is."""
+    """Time an element of every library, and how many times that of fastdrop's out= it is."""
     ours = {
-        (result["threads"], figure["size"]): figure["ns"] / figure["multiply_ns"]
+        (result["threads"], figure["size"]): figure["ns"]
         for result in data["results"]
         if result["library"] == OURS
         for figure in result["figures"]
@@ -42,8 +42,8 @@ def peers_table(data: dict) -> str:
                 continue
             if result["threads"] == 1 and result["library"] == OURS:
                 multiply[size] = figure["multiply_ns"]
-            times = figure["ns"] / figure["multiply_ns"] / ours[result["threads"], size]
-            cells.append(f"{figure['ns']:.3g} ({times:.2g}x)")
+            times = figure["ns"] / ours[result["threads"], size]
+            cells.append(f"{figure['ns']:.3g} ({times:.{2 if times < 100 else 3}g}x)")
         name = f"{result['library']} {result['version']}"
         lines.append(f"| {name} | {result['threads']} | " + " | ".join(cells) + " |")
     cells = " | ".join(f"{multiply[size]:.3g}" for size in TABLE_SIZES)
@@ -89,6 +89,8 @@ def draw(data: dict, path: str) -> None:
             style = {"color": "crimson", "linewidth": 2.6, "zorder": 5} if ours else {}
             if result["library"] == "fastdrop, in place":
                 style["linestyle"] = ":"
+            if result["library"] == "fastdrop, new array":
+                style |= {"linestyle": "-.", "linewidth": 1.3}
             if result["library"] == "np.copyto":
                 style = {"color": "gray", "linestyle": ":"}
             axes.plot(sizes, times, label=result["library"], **style)

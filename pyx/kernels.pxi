@@ -1,6 +1,7 @@
 """The loops of one CPU level: words, blocks and the thread team.
 
-A kernel takes a contiguous run of elements and the index of its first one in the mask's stream.
+A kernel takes a contiguous run of elements (or contiguous columns, see E) and the index of its
+first one in the mask's stream.
 
 A. Words. The run is worked through in chunks of 64 elements counted from its own start, so a
    chunk needs the end of one keep word and the start of the next: the bits left over from a word
@@ -41,9 +42,9 @@ from lanes cimport (
     fd_words,
 )
 
-# Elements from which it pays to begin on a cache line.
+# Elements from which it pays to begin on a cache line, at the price of opening the stream twice.
 cdef enum:
-    ALIGN_FROM = 4096
+    ALIGN_FROM = 65536
 
 ctypedef fused real:
     float
@@ -126,6 +127,7 @@ cdef void drop_share(
 
     if stream or size >= ALIGN_FROM:
         ahead = min(size, <Py_ssize_t> (-<size_t> y % FD_LINE // sizeof(real)))
+    if ahead:
         drop_run(x, y, ahead, offset, rule, scale, False)
     x += ahead
     y += ahead
@@ -195,13 +197,14 @@ cdef void keep_run(
 # cache, and a row has enough of them to be worth opening its stream. Shorter rows are one run.
 cdef enum:
     STRETCH = 4096
-    BAND_WORDS = 4096 + 1
+    BAND_WORDS = 4096 + 1  # and one that a row which ends inside a word may look at
 
 
 cdef void drop_band(
     const real *x,
     real *y,
-    int rows,
+    Py_ssize_t band,
+    Py_ssize_t all_rows,
     Py_ssize_t columns,
     Py_ssize_t x_step,
     Py_ssize_t y_step,
@@ -209,13 +212,16 @@ cdef void drop_band(
     const fd_rule *rule,
     real scale,
 ) noexcept nogil:
-    """Drop up to 64 rows on the calling thread."""
+    """Drop the 64 rows, or what is left of them, of a band, on the calling thread."""
     cdef:
         uint64_t bits[BAND_WORDS]
         uint64_t square[FD_WORD]
         Py_ssize_t begin = 0, size, word, at, pitch = min(STRETCH, columns)
-        int row, column
+        int row, column, rows = <int> min(FD_WORD, all_rows - FD_WORD * band)
 
+    x += FD_WORD * band
+    y += FD_WORD * band
+    offset += <uint64_t> (columns * FD_WORD * band)
     memset(bits, 0, sizeof(bits))
     while begin < columns:
         size = min(STRETCH, columns - begin)
@@ -261,21 +267,14 @@ cdef void drop_columns(
     int team,
 ) noexcept nogil:
     """Drop an array of contiguous columns on a team of threads, one band of rows after another."""
-    cdef Py_ssize_t bands = (rows + FD_WORD - 1) // FD_WORD, band, row
+    cdef Py_ssize_t bands = (rows + FD_WORD - 1) // FD_WORD, band
 
-    for band in prange(bands, num_threads=team, schedule="static"):
-        row = FD_WORD * band
-        drop_band(
-            x + row,
-            y + row,
-            <int> min(FD_WORD, rows - row),
-            columns,
-            x_step,
-            y_step,
-            offset + <uint64_t> (columns * row),
-            rule,
-            scale,
-        )
+    if team == 1 or bands == 1:
+        for band in range(bands):
+            drop_band(x, y, band, rows, columns, x_step, y_step, offset, rule, scale)
+        return
+    for band in prange(bands, num_threads=<int> min(team, bands), schedule="static"):
+        drop_band(x, y, band, rows, columns, x_step, y_step, offset, rule, scale)
 
 
 cdef void drop_float32(

@@ -35,7 +35,9 @@
 #define FD_BYTES 16
 #endif
 
-#if defined(__AVX2__) || defined(__SSE2__)
+/* Whether FD_BYTES are those of an x86 register, with the instructions that go with it. */
+#if FD_BYTES >= 32 || (FD_BYTES == 16 && defined(__SSE2__))
+#define FD_X86
 #include <immintrin.h>
 #endif
 
@@ -193,7 +195,7 @@ FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint
     return _mm512_cmpge_epu16_mask((__m512i)a, t) |
            (uint64_t)_mm512_cmpge_epu16_mask((__m512i)b, t) << 32;
 }
-#elif defined(__AVX2__) || defined(__SSE2__)
+#elif defined(FD_X86)
 #if FD_BYTES == 32
 #define FD_SIMD(name) _mm256_##name
 #define FD_SIMD_BITS(name) _mm256_##name##_si256
@@ -324,7 +326,7 @@ FD_INLINE void fd_prefetch(const void *x, int bytes)
 /* Make the stores that bypassed the cache visible to other threads. */
 FD_INLINE void fd_fence(void)
 {
-#if defined(__SSE2__)
+#ifdef FD_X86
     _mm_sfence();
 #endif
 }
@@ -377,7 +379,7 @@ typedef uint32_t fd_units __attribute__((vector_size(FD_BYTES)));
 
 FD_INLINE void fd_store(void *y, fd_units value, int stream)
 {
-#if FD_BYTES == 32 || defined(__SSE2__)
+#ifdef FD_X86
     if (stream) {
         FD_SIMD_BITS(stream)((fd_bytes *)y, (fd_bytes)value);
         return;
