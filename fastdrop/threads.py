@@ -77,7 +77,7 @@ def get_num_threads() -> int:
     >>> fastdrop.get_num_threads() >= 1
     True
     """
-    if forks.happened or not _machine.openmp:
+    if _is_serial():
         return 1
     if _setting is not None:
         return min(_setting, MOST_THREADS)
@@ -91,13 +91,18 @@ def team_size(requested: int | None, size: int) -> int:
     """Threads for a call on `size` elements whose caller asked for `requested`, or for none."""
     if requested is not None:
         requested = _check(requested, "num_threads")
-        if forks.happened or not _machine.openmp:
-            requested = 1
+        if _is_serial():
+            return 1
     elif size < TEAM_PAYS_FROM:
         return 1
     if size <= BLOCK:
         return 1
     return min(requested or get_num_threads(), MOST_THREADS, -(-size // BLOCK))
+
+
+def _is_serial() -> bool:
+    """Whether this process can start no team."""
+    return forks.happened or not _machine.openmp
 
 
 def _check(n: int, name: str) -> int:

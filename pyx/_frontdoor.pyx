@@ -11,6 +11,7 @@ from libc.stdint cimport uint64_t
 
 from lanes cimport (
     FD_BLOCK,
+    Drop,
     Kernels,
     drop_columns_kernel,
     drop_kernel,
@@ -75,7 +76,7 @@ def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key
         bint drops = training and probability > 0, columns, stream
         double scale
         int team = 1
-        drop_kernel kernel = NULL
+        Drop *kernel = NULL
         object pieces = None
         fd_rule rule
 
@@ -121,7 +122,7 @@ def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key
     fd_set_probability(&rule, probability)
     take_key(rng, &rule)
     if columns:
-        run_columns(source, target, start, &rule, scale, team)
+        run_columns(kernel.columns, source, target, start, &rule, scale, team)
     elif pieces is None:
         # In place the lines are read anyway; a fresh page the system has just filled with zeros.
         stream = (
@@ -129,11 +130,11 @@ def dropout(x, p, bint training, bint inplace, rng, out, offset, bint return_key
             and cnp.PyArray_DATA(source) != cnp.PyArray_DATA(target)
             and cnp.PyArray_NBYTES(target) >= STREAM_FROM
         )
-        run(kernel, source, target, start, &rule, scale, team, stream)
+        run(kernel.run, source, target, start, &rule, scale, team, stream)
     else:
         with pieces:
             for source_piece, target_piece in pieces:
-                run(kernel, source_piece, target_piece, start, &rule, scale, 1, False)
+                run(kernel.run, source_piece, target_piece, start, &rule, scale, 1, False)
                 start += <uint64_t> source_piece.size
     return (result, key_of_words(rule.k0, rule.k1)) if return_key else result
 
@@ -166,19 +167,17 @@ cdef bint has_columns(cnp.ndarray x):
 
 
 cdef int run_columns(
-    cnp.ndarray x, cnp.ndarray y, uint64_t offset, const fd_rule *rule, double scale, int team
+    drop_columns_kernel kernel, cnp.ndarray x, cnp.ndarray y, uint64_t offset,
+    const fd_rule *rule, double scale, int team,
 ) except -1:
     """Call the kernel for arrays with contiguous columns."""
     cdef:
-        drop_columns_kernel kernel = kernels.columns_float64
         Py_ssize_t rows = cnp.PyArray_DIM(x, 0), columns = cnp.PyArray_DIM(x, 1)
         Py_ssize_t x_step = cnp.PyArray_STRIDE(x, 1) // cnp.PyArray_ITEMSIZE(x)
         Py_ssize_t y_step = cnp.PyArray_STRIDE(y, 1) // cnp.PyArray_ITEMSIZE(y)
         const void *source = cnp.PyArray_DATA(x)
         void *target = cnp.PyArray_DATA(y)
 
-    if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32:
-        kernel = kernels.columns_float32
     with nogil:
         kernel(source, target, rows, columns, x_step, y_step, offset, rule, scale, team)
     return 0
@@ -201,13 +200,13 @@ cdef object in_pieces(cnp.ndarray x, cnp.ndarray y):
     )
 
 
-cdef drop_kernel find_kernel(cnp.ndarray x) except NULL:
-    """The kernel of x's dtype."""
+cdef Drop *find_kernel(cnp.ndarray x) except NULL:
+    """The kernels of x's dtype."""
     cdef int number = cnp.PyArray_TYPE(x)
     if number == cnp.NPY_FLOAT32:
-        return kernels.float32
+        return &kernels.float32
     if number == cnp.NPY_FLOAT64:
-        return kernels.float64
+        return &kernels.float64
     raise TypeError(
         f"cannot drop elements of dtype {x.dtype} at random: convert x to float32 or float64"
     )

@@ -311,8 +311,8 @@ cdef void columns_float64(
 
 
 cdef Kernels table
-table.float32 = drop_float32
-table.float64 = drop_float64
-table.columns_float32 = columns_float32
-table.columns_float64 = columns_float64
+table.float32.run = drop_float32
+table.float32.columns = columns_float32
+table.float64.run = drop_float64
+table.float64.columns = columns_float64
 kernels = PyCapsule_New(&table, "fastdrop.kernels", NULL)

@@ -47,8 +47,12 @@ ctypedef void (*drop_columns_kernel)(
 ) noexcept nogil
 
 
+# The kernels of one dtype, and of all.
+cdef struct Drop:
+    drop_kernel run
+    drop_columns_kernel columns
+
+
 cdef struct Kernels:
-    drop_kernel float32
-    drop_kernel float64
-    drop_columns_kernel columns_float32
-    drop_columns_kernel columns_float64
+    Drop float32
+    Drop float64
