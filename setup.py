@@ -11,7 +11,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
 # The features that _machine.pyx asks the CPU for, and no others.
-AVX2 = ["-mavx2", "-mbmi", "-mbmi2", "-mfma", "-mpopcnt"]
+AVX2 = ["-mavx2", "-mbmi", "-mbmi2", "-mfma", "-mpopcnt", "-mf16c"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl"]
 LEVELS = {"baseline": [], "avx2": AVX2, "avx512": AVX512}
 
@@ -93,7 +93,7 @@ def extension(name):
         f"fastdrop._{name}",
         [f"pyx/_{name}.pyx"],
         include_dirs=["pyx", numpy.get_include()],
-        depends=["pyx/lanes.h", "pyx/lanes.pxd", "pyx/kernels.pxi", "pyx/keys.pxi"],
+        depends=["pyx/lanes.h", "pyx/apply.h", "pyx/lanes.pxd", "pyx/kernels.pxi", "pyx/keys.pxi"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
     )
 

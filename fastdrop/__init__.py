@@ -5,18 +5,45 @@
 from fastdrop import forks as forks
 from fastdrop import kernels as kernels
 from fastdrop.config import show_config
-from fastdrop.functional import dropout
+from fastdrop.functional import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
 from fastdrop.keys import Key, manual_seed
-from fastdrop.layers import Dropout
+from fastdrop.layers import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
+from fastdrop.masks import apply_mask, keep_mask
 from fastdrop.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AlphaDropout",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
     "Key",
+    "alpha_dropout",
+    "apply_mask",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "feature_alpha_dropout",
     "get_num_threads",
+    "keep_mask",
     "manual_seed",
     "set_num_threads",
     "show_config",

@@ -30,6 +30,7 @@ def restart_process_stream(key: Key) -> None: ...
 def check_rng(rng: Any) -> int: ...
 def check_probability(p: Any) -> float: ...
 def use(capsule: Any) -> None: ...
+def as_array(x: Any, inplace: bool) -> NDArray[Any]: ...
 def dropout(
     x: Any,
     p: Any,
@@ -37,7 +38,33 @@ def dropout(
     inplace: bool,
     rng: Any,
     out: Any,
+    noise_shape: Any,
+    scale: bool,
     offset: Any,
     return_key: bool,
     num_threads: Any,
-) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
+) -> Any: ...
+def alpha_dropout(
+    x: Any,
+    p: Any,
+    training: bool,
+    inplace: bool,
+    rng: Any,
+    out: Any,
+    noise_shape: Any,
+    gradient: bool,
+    offset: Any,
+    return_key: bool,
+    num_threads: Any,
+) -> Any: ...
+def packed_mask(size: int, p: Any, rng: Any, offset: Any, num_threads: Any) -> NDArray[Any]: ...
+def apply_mask(
+    x: Any,
+    mask: Any,
+    p: Any,
+    inplace: bool,
+    out: Any,
+    packed: bool,
+    scale: bool,
+    num_threads: Any,
+) -> NDArray[Any]: ...

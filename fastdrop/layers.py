@@ -2,18 +2,161 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.random import BitGenerator, Generator
 from numpy.typing import ArrayLike, NDArray
 
+from fastdrop import _frontdoor
 from fastdrop._frontdoor import check_probability, check_rng
-from fastdrop.functional import dropout
+from fastdrop.functional import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+    feature_noise,
+)
 from fastdrop.keys import Key, KeySource, Stream
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-class Dropout:
+
+class _Layer:
+    """What the layers share: all but the functions that they put to x and to a gradient."""
+
+    _drop: Callable[..., Any]
+    _pass_back: Callable[..., Any]
+
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: KeySource = None) -> None:
+        self.p = p
+        self.inplace = inplace
+        self.training = True
+        self._rng = _source(rng)
+        self._last: tuple[tuple[int, ...], float, bool, Key | None] | None = None
+
+    @property
+    def p(self) -> float:
+        """Probability of an element to be dropped."""
+        return self._p
+
+    @p.setter
+    def p(self, p: float) -> None:
+        self._p = check_probability(p)
+
+    def __call__(self, x: ArrayLike) -> NDArray[Any]:
+        """Return ``self.forward(x)``."""
+        return self.forward(x)
+
+    def forward(self, x: ArrayLike) -> NDArray[Any]:
+        """Drop x, or in evaluation return x itself.
+
+        Parameters
+        ----------
+        x : array_like
+            As for the layer's function.
+
+        Returns
+        -------
+        ndarray
+            As from the layer's function.
+        """
+        p, training = self.p, self.training
+        self._last = None  # a forward that fails leaves no older mask to go backward through
+        y: NDArray[Any]
+        y, key = self._drop(x, p, training, self.inplace, rng=self._rng, return_key=True)
+        self._last = y.shape, p, training, key
+        return y
+
+    def backward(self, grad: ArrayLike) -> NDArray[Any]:
+        """Pass a gradient through the mask of the last `forward`, made again from its key.
+
+        Parameters
+        ----------
+        grad : array_like
+            Gradient with respect to the output of the last `forward`, of its shape.
+
+        Returns
+        -------
+        ndarray
+            Gradient with respect to its input; `grad` itself where `forward` returned x itself, in
+            evaluation or for p = 0.
+
+        Raises
+        ------
+        RuntimeError
+            If there was no `forward` yet.
+        ValueError
+            If `grad` has another shape than the output.
+        """
+        if self._last is None:
+            raise RuntimeError("backward needs a forward before it: there is no mask yet")
+        shape, p, training, key = self._last
+        if np.shape(grad) != shape:
+            raise ValueError(
+                f"grad must have the shape {shape} of the last forward, but has {np.shape(grad)}"
+            )
+        result: NDArray[Any] = self._pass_back(grad, p, training, rng=key)
+        return result
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, or evaluation with ``mode=False``; return the layer."""
+        self.training = bool(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Set evaluation mode; return the layer."""
+        return self.train(False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the layer's random source stands.
+
+        Returns
+        -------
+        dict
+            ``{"key": (k0, k1), "calls": n}`` for a layer with its own stream,
+            ``{"bit_generator": state}`` for one with a NumPy generator, ``{}`` for one that takes
+            keys from the process.
+        """
+        if self._rng is None:
+            return {}
+        if isinstance(self._rng, Stream):
+            return {"key": self._rng.key.words, "calls": self._rng.calls}
+        return {"bit_generator": self._rng.bit_generator.state}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from where `state_dict` stood: the next masks are those that followed it.
+
+        Parameters
+        ----------
+        state_dict : dict
+            From the `state_dict` of a layer with the same kind of `rng`.
+
+        Raises
+        ------
+        ValueError
+            If it comes from a layer with another kind of `rng`; the layer is unchanged.
+        """
+        own = self.state_dict()
+        if set(state_dict) != set(own):
+            raise ValueError(
+                f"state_dict has the entries {sorted(state_dict)}, but this layer's has "
+                f"{sorted(own)}: build the layer with the kind of rng the other was built with"
+            )
+        if isinstance(self._rng, Stream):
+            self._rng.restart(Key.from_words(*state_dict["key"]), state_dict["calls"])
+        elif self._rng is not None:
+            self._rng.bit_generator.state = state_dict["bit_generator"]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(p={self.p}, inplace={self.inplace})"
+
+
+class Dropout(_Layer):
     """`fastdrop.dropout` as a layer, with a backward pass that stores no mask.
 
     Parameters
@@ -63,126 +206,111 @@ class Dropout:
     True
     """
 
-    def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: KeySource = None) -> None:
-        self.p = p
-        self.inplace = inplace
-        self.training = True
-        self._rng = _source(rng)
-        self._last: tuple[tuple[int, ...], float, bool, Key | None] | None = None
+    _drop = _pass_back = staticmethod(dropout)
 
-    @property
-    def p(self) -> float:
-        """Probability of an element to be dropped."""
-        return self._p
 
-    @p.setter
-    def p(self, p: float) -> None:
-        self._p = check_probability(p)
+class Dropout1d(_Layer):
+    """`fastdrop.dropout1d` as a layer: whole channels of (N, C, L) or (C, L).
 
-    def __call__(self, x: ArrayLike) -> NDArray[Any]:
-        """Return ``self.forward(x)``."""
-        return self.forward(x)
+    Parameters, attributes, errors and notes are those of `Dropout`.
 
-    def forward(self, x: ArrayLike) -> NDArray[Any]:
-        """Drop elements of x, or in evaluation return x itself.
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> fastdrop.Dropout1d(0.5, rng=10)(np.ones((4, 3)))
+    array([[2., 2., 2.],
+           [0., 0., 0.],
+           [2., 2., 2.],
+           [0., 0., 0.]])
+    """
 
-        Parameters
-        ----------
-        x : array_like
-            As for `fastdrop.dropout`.
+    _drop = _pass_back = staticmethod(dropout1d)
 
-        Returns
-        -------
-        ndarray
-            As from `fastdrop.dropout`.
-        """
-        p, training = self.p, self.training
-        self._last = None  # a forward that fails leaves no older mask to go backward through
-        y, key = dropout(x, p, training, self.inplace, rng=self._rng, return_key=True)
-        self._last = y.shape, p, training, key
-        return y
 
-    def backward(self, grad: ArrayLike) -> NDArray[Any]:
-        """Pass a gradient through the mask of the last `forward`, made again from its key.
+class Dropout2d(_Layer):
+    """`fastdrop.dropout2d` as a layer: whole channels of (N, C, H, W) or (C, H, W).
 
-        Parameters
-        ----------
-        grad : array_like
-            Gradient with respect to the output of the last `forward`, of its shape.
+    Parameters, attributes, errors and notes are those of `Dropout`.
 
-        Returns
-        -------
-        ndarray
-            Gradient with respect to its input; `grad` itself where `forward` returned x itself, in
-            evaluation or for p = 0.
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> layer = fastdrop.Dropout2d(0.5, rng=10)
+    >>> y = layer(np.ones((2, 4, 5, 5)))
+    >>> y.max(axis=(2, 3))
+    array([[2., 0., 2., 0.],
+           [2., 2., 0., 0.]])
+    """
 
-        Raises
-        ------
-        RuntimeError
-            If there was no `forward` yet.
-        ValueError
-            If `grad` has another shape than the output.
-        """
-        if self._last is None:
-            raise RuntimeError("backward needs a forward before it: there is no mask yet")
-        shape, p, training, key = self._last
-        if np.shape(grad) != shape:
-            raise ValueError(
-                f"grad must have the shape {shape} of the last forward, but has {np.shape(grad)}"
-            )
-        return dropout(grad, p, training, rng=key)
+    _drop = _pass_back = staticmethod(dropout2d)
 
-    def train(self, mode: bool = True) -> Dropout:
-        """Set training mode, or evaluation with ``mode=False``; return the layer."""
-        self.training = bool(mode)
-        return self
 
-    def eval(self) -> Dropout:
-        """Set evaluation mode; return the layer."""
-        return self.train(False)
+class Dropout3d(_Layer):
+    """`fastdrop.dropout3d` as a layer: whole channels of (N, C, D, H, W) or (C, D, H, W).
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return where the layer's random source stands.
+    Parameters, attributes, errors and notes are those of `Dropout`.
 
-        Returns
-        -------
-        dict
-            ``{"key": (k0, k1), "calls": n}`` for a layer with its own stream,
-            ``{"bit_generator": state}`` for one with a NumPy generator, ``{}`` for one that takes
-            keys from the process.
-        """
-        if self._rng is None:
-            return {}
-        if isinstance(self._rng, Stream):
-            return {"key": self._rng.key.words, "calls": self._rng.calls}
-        return {"bit_generator": self._rng.bit_generator.state}
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> layer = fastdrop.Dropout3d(0.5, rng=10)
+    >>> y = layer(np.ones((2, 4, 3, 5, 5)))
+    >>> y.max(axis=(2, 3, 4))
+    array([[2., 0., 2., 0.],
+           [2., 2., 0., 0.]])
+    """
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where `state_dict` stood: the next masks are those that followed it.
+    _drop = _pass_back = staticmethod(dropout3d)
 
-        Parameters
-        ----------
-        state_dict : dict
-            From the `state_dict` of a layer with the same kind of `rng`.
 
-        Raises
-        ------
-        ValueError
-            If it comes from a layer with another kind of `rng`; the layer is unchanged.
-        """
-        own = self.state_dict()
-        if set(state_dict) != set(own):
-            raise ValueError(
-                f"state_dict has the entries {sorted(state_dict)}, but this layer's has "
-                f"{sorted(own)}: build the layer with the kind of rng the other was built with"
-            )
-        if isinstance(self._rng, Stream):
-            self._rng.restart(Key.from_words(*state_dict["key"]), state_dict["calls"])
-        elif self._rng is not None:
-            self._rng.bit_generator.state = state_dict["bit_generator"]
+class AlphaDropout(_Layer):
+    """`fastdrop.alpha_dropout` as a layer, for networks of SELU.
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p}, inplace={self.inplace})"
+    Parameters, attributes, errors and notes are those of `Dropout`; `inplace` works, which in
+    PyTorch it does not.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> layer = fastdrop.AlphaDropout(0.5, rng=10)
+    >>> layer(np.zeros(4)).round(3)
+    array([ 0.779, -0.779,  0.779, -0.779])
+    >>> layer.backward(np.ones(4)).round(3)
+    array([0.886, 0.   , 0.886, 0.   ])
+    """
+
+    _drop = staticmethod(alpha_dropout)
+
+    @staticmethod
+    def _pass_back(grad: ArrayLike, p: float, training: bool, rng: KeySource) -> Any:
+        return _frontdoor.alpha_dropout(
+            grad, p, training, False, rng, None, None, True, 0, False, None
+        )
+
+
+class FeatureAlphaDropout(_Layer):
+    """`fastdrop.feature_alpha_dropout` as a layer: whole channels of (N, C, ...).
+
+    Parameters, attributes, errors and notes are those of `Dropout`; `inplace` works, which in
+    PyTorch it does not.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> y = fastdrop.FeatureAlphaDropout(0.5, rng=10)(np.zeros((2, 4, 5)))
+    >>> y.max(axis=2).round(3)
+    array([[ 0.779, -0.779,  0.779, -0.779],
+           [ 0.779,  0.779, -0.779, -0.779]])
+    """
+
+    _drop = staticmethod(feature_alpha_dropout)
+
+    @staticmethod
+    def _pass_back(grad: ArrayLike, p: float, training: bool, rng: KeySource) -> Any:
+        grad = np.asarray(grad)
+        return _frontdoor.alpha_dropout(
+            grad, p, training, False, rng, None, feature_noise(grad), True, 0, False, None
+        )
 
 
 def _source(rng: KeySource) -> Generator | Stream | None:

@@ -33,12 +33,18 @@ cdef extern from *:
 
     /* The features that setup.py lets the compiler use for a level, and no others. */
     #if defined(__GNUC__) && defined(__x86_64__)
+    #include <cpuid.h>
+    static int fd_has_f16c(void) /* whose name older compilers' __builtin_cpu_supports lacks */
+    {
+        unsigned int a, b, c, d;
+        return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
+    }
     static int fd_has_avx2(void)
     {
         __builtin_cpu_init();
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
                __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
-               __builtin_cpu_supports("popcnt");
+               __builtin_cpu_supports("popcnt") && fd_has_f16c();
     }
     static int fd_has_avx512(void)
     {

@@ -1,196 +1,371 @@
-"""The loops of one CPU level: words, blocks and the thread team.
+"""The loops of one CPU level: words, blocks, masks and the thread team.
 
-A kernel takes a contiguous run of elements (or contiguous columns, see E) and the index of its
-first one in the mask's stream.
+A kernel takes a contiguous run of elements (or contiguous columns, see E), the index of its first
+one, and what is to be done (Work).
 
 A. Words. The run is worked through in chunks of 64 elements counted from its own start, so a
    chunk needs the end of one keep word and the start of the next: the bits left over from a word
    are carried to the following chunk. A run that starts on a word carries nothing; there is no
-   second loop for it.
+   second loop for it. To pack a mask is to store the word itself.
 B. Blocks. The lanes are seeded anew for each block, so a run can start in any.
 C. Lines. Stores want to begin on a cache line: the elements ahead of the first one are a run of
    their own, and what follows starts inside a word, as any run may. A result that outgrows the
    cache is stored past it (streamed), which spares the read of the lines that it overwrites.
-D. Teams. A run is shared out at block boundaries, one contiguous share a thread. What a share
-   computes depends on its position alone, so the size of the team never shows in the result.
+D. Teams. A run is shared out in whole blocks, one contiguous share a thread. What a share computes
+   depends on its position alone, so the size of the team never shows in the result.
 E. Columns. A mask runs along the rows, whatever the memory does. Where the columns are contiguous,
    the keep words of 64 rows are made first and turned, a square of 64 x 64 bits at a time, into
    keep words of columns. (Gathering the rows instead takes ten times as long: their elements lie
    a column apart, and with a round number of rows in a few sets of the cache.)
+F. Masks. Decisions that hold for several elements, or that the caller gave, are read from a packed
+   mask: a reader stretches it into keep words, a tile of them at a time, for any shared axes.
 """
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
-from libc.stdint cimport uint64_t
+from libc.stdint cimport UINT64_MAX, uint64_t
 from libc.string cimport memcpy, memset
 
-from lanes cimport (
-    FD_BLOCK,
-    FD_BLOCK_WORDS,
-    FD_LINE,
-    FD_WORD,
-    Kernels,
-    fd_apply_float32,
-    fd_apply_float64,
-    fd_enter,
-    fd_fence,
-    fd_keep_word,
-    fd_lanes,
-    fd_next,
-    fd_open,
-    fd_rule,
-    fd_turn,
-    fd_words,
-)
+from lanes cimport *
+
+ctypedef fused element:
+    fd_packed
+    fd_select1
+    fd_select2
+    fd_select4
+    fd_select8
+    fd_select16
+    fd_select32
+    fd_scale_float16
+    fd_scale_bfloat16
+    fd_scale_float32
+    fd_scale_float64
+    fd_scale_complex64
+    fd_scale_complex128
+    fd_shift_float16
+    fd_shift_bfloat16
+    fd_shift_float32
+    fd_shift_float64
 
 # Elements from which it pays to begin on a cache line, at the price of opening the stream twice.
 cdef enum:
     ALIGN_FROM = 65536
 
-ctypedef fused real:
-    float
-    double
 
-
-cdef inline void apply(
-    const real *x, real *y, uint64_t keep, real scale, bint stream
-) noexcept nogil:
-    if real is float:
-        fd_apply_float32(x, y, keep, scale, stream)
-    else:
-        fd_apply_float64(x, y, keep, scale, stream)
-
-
-cdef inline void drop_run(
-    const real *x,
-    real *y,
+cdef void drop_run(
+    const element *x,
+    element *y,
     Py_ssize_t size,
     uint64_t offset,
-    const fd_rule *rule,
-    real scale,
+    const Work *work,
     bint stream,
 ) noexcept nogil:
-    """Drop a run on the calling thread; to stream, its result lies on a cache line."""
+    """Work on a run that the stream decides, from its element `offset` on."""
     cdef:
         fd_words words
-        fd_lanes lanes             # copies of the word loop's own: gcc keeps in registers what
-        fd_rule own = rule[0]      # no other function has the address of
+        fd_lanes lanes                    # copies of the word loop's own: gcc keeps in registers
+        fd_rule rule = work.rule          # what no other function has the address of
+        fd_line line = work.line
         int left = <int> (-offset % FD_WORD)   # elements of the run before its first whole word
         int rest = <int> (size % FD_WORD)
         Py_ssize_t chunks = size // FD_WORD, count, i
         uint64_t carry = 0, keep
 
-    fd_open(&words, rule, offset // FD_WORD)
+    fd_open(&words, &work.rule, offset // FD_WORD)
     if left:
-        carry = fd_next(&words, rule) >> (FD_WORD - left)
+        carry = fd_next(&words, &work.rule) >> (FD_WORD - left)
     while chunks:
-        fd_enter(&words, rule)
+        fd_enter(&words, &work.rule)
         count = min(chunks, <Py_ssize_t> (FD_BLOCK_WORDS - words.next % FD_BLOCK_WORDS))
         lanes = words.lanes
         for i in range(count):
-            keep = fd_keep_word(&lanes, &own, FD_WORD * (words.next + i))
-            apply(x, y, carry | keep << left, scale, stream)
+            keep = fd_keep_word(&lanes, &rule, FD_WORD * (words.next + i))
+            fd_apply(x, y, carry | keep << left, line, stream)
             carry = keep >> 1 >> (FD_WORD - 1 - left)
-            x += FD_WORD
-            y += FD_WORD
+            x += 1 if element is fd_packed else FD_WORD
+            y += 1 if element is fd_packed else FD_WORD
         words.lanes = lanes
         words.next += count
         chunks -= count
     if rest:
         if rest > left:
-            carry |= fd_next(&words, rule) << left
-        apply_part(x, y, rest, carry, scale)
+            carry |= fd_next(&words, &work.rule) << left
+        apply_part(x, y, rest, carry, line)
+
+
+# Keep words, each for a piece of 64 elements or fewer; pieces begin some bytes after one another.
+cdef struct Words:
+    const uint64_t *keep
+    Py_ssize_t count
+    Py_ssize_t x_step
+    Py_ssize_t y_step
+
+
+cdef void apply_words(
+    const element *x, element *y, int size, const Words *words, const Work *work, bint stream
+) noexcept nogil:
+    """Apply keep words to pieces of `size` elements. Where all are dropped x is not read."""
+    cdef:
+        const uint64_t *keep = words.keep
+        fd_line line = work.line
+        Py_ssize_t i
+
+    for i in range(words.count):
+        if size == FD_WORD:
+            fd_apply(x if keep[i] else <const element *> fd_nothing, y, keep[i], line, stream)
+        else:
+            apply_part(x, y, size, keep[i], line)
+        x = <const element *> (<const char *> x + words.x_step)
+        y = <element *> (<char *> y + words.y_step)
 
 
 cdef inline void apply_part(
-    const real *x, real *y, int size, uint64_t keep, real scale
+    const element *x, element *y, int size, uint64_t keep, fd_line line
 ) noexcept nogil:
     """Apply a keep word to fewer than 64 elements."""
-    cdef real part[FD_WORD]
+    cdef element part[FD_WORD]
 
-    memset(part, 0, sizeof(part))
-    memcpy(part, x, size * sizeof(real))
-    apply(<const real *> part, part, keep, scale, False)
-    memcpy(y, part, size * sizeof(real))
-
-
-cdef void drop_share(
-    const real *x,
-    real *y,
-    Py_ssize_t size,
-    uint64_t offset,
-    const fd_rule *rule,
-    real scale,
-    bint stream,
-) noexcept nogil:
-    """Drop a thread's share, on the calling thread."""
-    cdef Py_ssize_t ahead = 0
-
-    if stream or size >= ALIGN_FROM:
-        ahead = min(size, <Py_ssize_t> (-<size_t> y % FD_LINE // sizeof(real)))
-    if ahead:
-        drop_run(x, y, ahead, offset, rule, scale, False)
-    x += ahead
-    y += ahead
-    size -= ahead
-    offset += ahead
-    if stream:
-        drop_run(x, y, size, offset, rule, scale, True)
-        fd_fence()
+    if element is fd_packed:
+        fd_apply(x, part, keep & ((<uint64_t> 1 << size) - 1), line, False)
+        memcpy(y, part, (size + 7) // 8)
     else:
-        drop_run(x, y, size, offset, rule, scale, False)
+        memset(part, 0, sizeof(part))
+        memcpy(part, x, size * sizeof(element))
+        fd_apply(<const element *> part, part, keep, line, False)
+        memcpy(y, part, size * sizeof(element))
 
 
-cdef void drop(
-    const real *x,
-    real *y,
+cdef inline void run_typed(
+    const char *x,
+    element *y,
     Py_ssize_t size,
+    const Words *words,
     uint64_t offset,
-    const fd_rule *rule,
-    real scale,
-    int team,
+    const Work *work,
     bint stream,
 ) noexcept nogil:
-    """Drop a run on a team of threads, or, for a team of one, by a plain call."""
+    if words is not NULL:
+        apply_words(<const element *> x, y, <int> size, words, work, stream)
+    elif stream:
+        drop_run(<const element *> x, y, size, offset, work, True)
+    else:
+        drop_run(<const element *> x, y, size, offset, work, False)
+
+
+cdef void run_serial(
+    const char *x,
+    char *y,
+    Py_ssize_t size,
+    const Words *words,
+    uint64_t offset,
+    const Work *work,
+    bint stream,
+) noexcept nogil:
+    """Work on the calling thread, as `apply_words` or, where there are no words, as `drop_run`."""
+    cdef Operation operation = work.operation
+
+    if operation == PACK:
+        run_typed(x, <fd_packed *> y, size, words, offset, work, stream)
+    elif operation == SELECT1:
+        run_typed(x, <fd_select1 *> y, size, words, offset, work, stream)
+    elif operation == SELECT2:
+        run_typed(x, <fd_select2 *> y, size, words, offset, work, stream)
+    elif operation == SELECT4:
+        run_typed(x, <fd_select4 *> y, size, words, offset, work, stream)
+    elif operation == SELECT8:
+        run_typed(x, <fd_select8 *> y, size, words, offset, work, stream)
+    elif operation == SELECT16:
+        run_typed(x, <fd_select16 *> y, size, words, offset, work, stream)
+    elif operation == SELECT32:
+        run_typed(x, <fd_select32 *> y, size, words, offset, work, stream)
+    elif operation == SCALE_FLOAT16:
+        run_typed(x, <fd_scale_float16 *> y, size, words, offset, work, stream)
+    elif operation == SCALE_BFLOAT16:
+        run_typed(x, <fd_scale_bfloat16 *> y, size, words, offset, work, stream)
+    elif operation == SCALE_FLOAT32:
+        run_typed(x, <fd_scale_float32 *> y, size, words, offset, work, stream)
+    elif operation == SCALE_FLOAT64:
+        run_typed(x, <fd_scale_float64 *> y, size, words, offset, work, stream)
+    elif operation == SCALE_COMPLEX64:
+        run_typed(x, <fd_scale_complex64 *> y, size, words, offset, work, stream)
+    elif operation == SCALE_COMPLEX128:
+        run_typed(x, <fd_scale_complex128 *> y, size, words, offset, work, stream)
+    elif operation == SHIFT_FLOAT16:
+        run_typed(x, <fd_shift_float16 *> y, size, words, offset, work, stream)
+    elif operation == SHIFT_BFLOAT16:
+        run_typed(x, <fd_shift_bfloat16 *> y, size, words, offset, work, stream)
+    elif operation == SHIFT_FLOAT32:
+        run_typed(x, <fd_shift_float32 *> y, size, words, offset, work, stream)
+    elif operation == SHIFT_FLOAT64:
+        run_typed(x, <fd_shift_float64 *> y, size, words, offset, work, stream)
+
+
+cdef struct Reader:
+    const Mask *mask
+    Py_ssize_t bit          # of the row's first decision
+    Py_ssize_t decision     # the next one, in the row
+    Py_ssize_t begun        # elements of it that have been read
+    Py_ssize_t cycle        # the row's
+    Py_ssize_t index[MOST_AXES]
+
+
+cdef void open_mask(Reader *reader, const Mask *mask, Py_ssize_t at) noexcept nogil:
+    """Go to element number `at`."""
+    cdef int axis
+
+    reader.mask = mask
+    reader.begun = at % mask.repeat
+    at //= mask.repeat
+    reader.decision = at % mask.row
+    at //= mask.row
+    reader.cycle = at % mask.cycles
+    at //= mask.cycles
+    reader.bit = 0
+    for axis in range(mask.axes):
+        reader.index[axis] = at % mask.shape[axis]
+        at //= mask.shape[axis]
+        reader.bit += reader.index[axis] * mask.step[axis]
+
+
+cdef inline void next_row(Reader *reader) noexcept nogil:
     cdef:
-        uint64_t ahead = offset % FD_BLOCK           # elements of the first block before the run
-        uint64_t blocks = (size + ahead + FD_BLOCK - 1) // FD_BLOCK
-        Py_ssize_t begin, end
-        int share
+        const Mask *mask = reader.mask
+        int axis
+
+    reader.decision = 0
+    reader.cycle += 1
+    if reader.cycle < mask.cycles:
+        return
+    reader.cycle = 0
+    for axis in range(mask.axes):
+        reader.index[axis] += 1
+        reader.bit += mask.step[axis]
+        if reader.index[axis] < mask.shape[axis]:
+            return
+        reader.bit -= mask.step[axis] * mask.shape[axis]
+        reader.index[axis] = 0
+
+
+cdef uint64_t read_mask(Reader *reader, int wanted) noexcept nogil:
+    """Make the keep word of the next `wanted` elements, 64 at most."""
+    cdef:
+        const Mask *mask = reader.mask
+        Py_ssize_t at, whole, take
+        uint64_t keep = 0, some
+        int have = 0
+
+    while have < wanted:
+        at = reader.bit + reader.decision * mask.row_step
+        take = wanted - have
+        if mask.row_step == 1 and mask.repeat <= take and not reader.begun:
+            whole = min(take // mask.repeat, mask.row - reader.decision)
+            take = whole * mask.repeat
+            some = fd_bits_from(mask.bits, at)
+            if mask.repeat > 1:
+                some = fd_repeat_bits(some, <int> mask.repeat)
+            reader.decision += whole
+        else:
+            take = min(take, mask.repeat - reader.begun)
+            some = <uint64_t> 0 - (fd_bits_from(mask.bits, at) & 1)
+            reader.begun += take
+            if reader.begun == mask.repeat:
+                reader.begun = 0
+                reader.decision += 1
+        keep |= (some & UINT64_MAX >> (FD_WORD - take)) << have
+        have += <int> take
+        if reader.decision == mask.row:
+            next_row(reader)
+    return keep
+
+
+# Keep words that are read from a mask at a time: enough of them to be worth the call of a run, few
+# enough for the mask's arithmetic to hide behind the run's memory.
+cdef enum:
+    TILE_WORDS = 16
+
+
+cdef void run_mask(
+    const char *x, char *y, Py_ssize_t size, uint64_t at, const Work *work, bint stream
+) noexcept nogil:
+    """Work on a run that the mask decides, from its element `at` on."""
+    cdef:
+        Reader reader
+        uint64_t keep[TILE_WORDS]
+        Words words
+        Py_ssize_t step = FD_WORD * work.item_bits // 8, i
+
+    open_mask(&reader, work.mask, at)
+    words.keep = keep
+    words.x_step = words.y_step = step
+    while size >= FD_WORD:
+        words.count = min(size // FD_WORD, <Py_ssize_t> TILE_WORDS)
+        for i in range(words.count):
+            keep[i] = read_mask(&reader, FD_WORD)
+        run_serial(x, y, FD_WORD, &words, 0, work, stream)
+        x += words.count * step
+        y += words.count * step
+        size -= words.count * FD_WORD
+    if size:
+        keep[0] = read_mask(&reader, <int> size)
+        words.count = 1
+        run_serial(x, y, size, &words, 0, work, False)
+
+
+cdef void run_share(
+    const char *x, char *y, Py_ssize_t size, Py_ssize_t begin, const Work *work
+) noexcept nogil:
+    """Work on a thread's share, `size` elements from number `begin` on, on the calling thread."""
+    cdef:
+        Py_ssize_t ahead = 0, off_line
+        bint stream = work.stream
+        uint64_t at = work.offset + begin
+
+    x += begin * work.item_bits // 8
+    y += begin * work.item_bits // 8
+    if (stream or size >= ALIGN_FROM) and work.operation != PACK:
+        off_line = <Py_ssize_t> (-<size_t> y % FD_LINE)
+        if off_line % (work.item_bits // 8):  # as of complex numbers, aligned by their parts
+            stream = False
+        else:
+            ahead = min(size, off_line // (work.item_bits // 8))
+    if ahead:
+        run_from(x, y, ahead, at, work, False)
+        x += ahead * work.item_bits // 8
+        y += ahead * work.item_bits // 8
+    run_from(x, y, size - ahead, at + ahead, work, stream)
+    if stream:
+        fd_fence()
+
+
+cdef inline void run_from(
+    const char *x, char *y, Py_ssize_t size, uint64_t at, const Work *work, bint stream
+) noexcept nogil:
+    if work.mask is not NULL:
+        run_mask(x, y, size, at, work, stream)
+    else:
+        run_serial(x, y, size, NULL, at, work, stream)
+
+
+cdef void run(const char *x, char *y, Py_ssize_t size, const Work *work) noexcept nogil:
+    """Work on a run by a team of threads, or, for a team of one, by a plain call."""
+    cdef:
+        Py_ssize_t blocks = (size + FD_BLOCK - 1) // FD_BLOCK, begin, end
+        int team = work.team, share
 
     if team == 1:
-        drop_share(x, y, size, offset, rule, scale, stream)
+        run_share(x, y, size, 0, work)
         return
     for share in prange(team, num_threads=team, schedule="static", chunksize=1):
-        begin = boundary(blocks * share // team, ahead, size)
-        end = boundary(blocks * (share + 1) // team, ahead, size)
+        begin = min(FD_BLOCK * (blocks * share // team), size)
+        end = min(FD_BLOCK * (blocks * (share + 1) // team), size)
         if begin < end:
-            drop_share(x + begin, y + begin, end - begin, offset + begin, rule, scale, stream)
+            run_share(x, y, end - begin, begin, work)
 
 
-cdef inline Py_ssize_t boundary(uint64_t block, uint64_t ahead, Py_ssize_t size) noexcept nogil:
-    """Where the run's `block`-th block starts in the run."""
-    if block == 0:
-        return 0
-    return min(<Py_ssize_t> (FD_BLOCK * block - ahead), size)
-
-
-cdef void keep_run(
-    uint64_t *bits, Py_ssize_t size, uint64_t offset, const fd_rule *rule
+cdef void pack_run(
+    uint64_t *bits, Py_ssize_t size, uint64_t offset, const Work *work
 ) noexcept nogil:
-    """Make the keep words of a run, counted from its own start."""
-    cdef:
-        fd_words words
-        int left = <int> (-offset % FD_WORD)
-        uint64_t carry = 0, keep
-        Py_ssize_t i
-
-    fd_open(&words, rule, offset // FD_WORD)
-    if left:
-        carry = fd_next(&words, rule) >> (FD_WORD - left)
-    for i in range((size + FD_WORD - 1) // FD_WORD):
-        keep = fd_next(&words, rule)
-        bits[i] = carry | keep << left
-        carry = keep >> 1 >> (FD_WORD - 1 - left)
+    """Pack the decisions of a run of the stream."""
+    drop_run(<const fd_packed *> bits, <fd_packed *> bits, size, offset, work, False)
 
 
 # Columns of a band of 64 rows that are worked on at a time: their bits, 32 KiB, stay in a near
@@ -200,119 +375,78 @@ cdef enum:
     BAND_WORDS = 4096 + 1  # and one that a row which ends inside a word may look at
 
 
-cdef void drop_band(
-    const real *x,
-    real *y,
+cdef void run_band(
+    const char *x,
+    char *y,
     Py_ssize_t band,
     Py_ssize_t all_rows,
     Py_ssize_t columns,
     Py_ssize_t x_step,
     Py_ssize_t y_step,
-    uint64_t offset,
-    const fd_rule *rule,
-    real scale,
+    const Work *work,
 ) noexcept nogil:
-    """Drop the 64 rows, or what is left of them, of a band, on the calling thread."""
+    """Work on the 64 rows, or what is left of them, of a band, on the calling thread."""
     cdef:
         uint64_t bits[BAND_WORDS]
         uint64_t square[FD_WORD]
-        Py_ssize_t begin = 0, size, word, at, pitch = min(STRETCH, columns)
-        int row, column, rows = <int> min(FD_WORD, all_rows - FD_WORD * band)
+        Words words
+        uint64_t offset = work.offset + <uint64_t> (columns * FD_WORD * band)
+        Py_ssize_t begin = 0, size, word, pitch = min(STRETCH, columns)
+        int row, rows = <int> min(FD_WORD, all_rows - FD_WORD * band)
 
-    x += FD_WORD * band
-    y += FD_WORD * band
-    offset += <uint64_t> (columns * FD_WORD * band)
+    x += FD_WORD * band * work.item_bits // 8
+    y += FD_WORD * band * work.item_bits // 8
+    words.keep = square
+    words.x_step, words.y_step = x_step, y_step
     memset(bits, 0, sizeof(bits))
     while begin < columns:
         size = min(STRETCH, columns - begin)
         if size == columns:
-            keep_run(bits, rows * columns, offset, rule)
+            pack_run(bits, rows * columns, offset, work)
         else:
             for row in range(rows):
-                keep_run(
+                pack_run(
                     bits + pitch // FD_WORD * row,
                     size,
                     offset + <uint64_t> (columns * row + begin),
-                    rule,
+                    work,
                 )
         for word in range((size + FD_WORD - 1) // FD_WORD):
             for row in range(FD_WORD):
                 square[row] = 0
                 if row < rows:
-                    at = pitch * row + FD_WORD * word
-                    square[row] = bits[at // FD_WORD] >> (at % FD_WORD) | (
-                        bits[at // FD_WORD + 1] << 1 << (FD_WORD - 1 - at % FD_WORD)
-                    )
+                    square[row] = fd_bits_from(bits, pitch * row + FD_WORD * word)
             fd_turn(square)
-            for column in range(<int> min(FD_WORD, size - FD_WORD * word)):
-                if rows == FD_WORD:
-                    apply(x, y, square[column], scale, False)
-                else:
-                    apply_part(x, y, rows, square[column], scale)
-                x += x_step
-                y += y_step
+            words.count = min(FD_WORD, size - FD_WORD * word)
+            run_serial(x, y, rows, &words, 0, work, False)
+            x += words.count * x_step
+            y += words.count * y_step
         begin += size
 
 
-cdef void drop_columns(
-    const real *x,
-    real *y,
+cdef void run_columns(
+    const char *x,
+    char *y,
     Py_ssize_t rows,
     Py_ssize_t columns,
     Py_ssize_t x_step,
     Py_ssize_t y_step,
-    uint64_t offset,
-    const fd_rule *rule,
-    real scale,
-    int team,
+    const Work *work,
 ) noexcept nogil:
-    """Drop an array of contiguous columns on a team of threads, one band of rows after another."""
-    cdef Py_ssize_t bands = (rows + FD_WORD - 1) // FD_WORD, band
+    """Work on contiguous columns by a team of threads, one band of rows after another."""
+    cdef:
+        Py_ssize_t bands = (rows + FD_WORD - 1) // FD_WORD, band
+        int team = <int> min(work.team, bands)
 
-    if team == 1 or bands == 1:
+    if team == 1:
         for band in range(bands):
-            drop_band(x, y, band, rows, columns, x_step, y_step, offset, rule, scale)
+            run_band(x, y, band, rows, columns, x_step, y_step, work)
         return
-    for band in prange(bands, num_threads=<int> min(team, bands), schedule="static"):
-        drop_band(x, y, band, rows, columns, x_step, y_step, offset, rule, scale)
-
-
-cdef void drop_float32(
-    const void *x, void *y, Py_ssize_t size, uint64_t offset, const fd_rule *rule, double scale,
-    int team, bint stream,
-) noexcept nogil:
-    drop(<const float *> x, <float *> y, size, offset, rule, <float> scale, team, stream)
-
-
-cdef void drop_float64(
-    const void *x, void *y, Py_ssize_t size, uint64_t offset, const fd_rule *rule, double scale,
-    int team, bint stream,
-) noexcept nogil:
-    drop(<const double *> x, <double *> y, size, offset, rule, scale, team, stream)
-
-
-cdef void columns_float32(
-    const void *x, void *y, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t x_step,
-    Py_ssize_t y_step, uint64_t offset, const fd_rule *rule, double scale, int team,
-) noexcept nogil:
-    drop_columns(
-        <const float *> x, <float *> y, rows, columns, x_step, y_step, offset, rule,
-        <float> scale, team
-    )
-
-
-cdef void columns_float64(
-    const void *x, void *y, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t x_step,
-    Py_ssize_t y_step, uint64_t offset, const fd_rule *rule, double scale, int team,
-) noexcept nogil:
-    drop_columns(
-        <const double *> x, <double *> y, rows, columns, x_step, y_step, offset, rule, scale, team
-    )
+    for band in prange(bands, num_threads=team, schedule="static"):
+        run_band(x, y, band, rows, columns, x_step, y_step, work)
 
 
 cdef Kernels table
-table.float32.run = drop_float32
-table.float32.columns = columns_float32
-table.float64.run = drop_float64
-table.float64.columns = columns_float64
+table.run = run
+table.columns = run_columns
 kernels = PyCapsule_New(&table, "fastdrop.kernels", NULL)

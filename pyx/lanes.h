@@ -1,9 +1,9 @@
-/* Mask format 1 in C: the hash, 16 xoshiro256++ lanes, the keep word, and its masked multiply.
+/* Mask format 1 in C: the hash, 16 xoshiro256++ lanes, the keep word, and bits of packed masks.
  *
  * Every constant here decides the mask (docs/mask-format.md): a change of any is a new format.
- * One body serves every CPU level: fd_vector is as wide as the level's registers (one uint64_t
- * where the compiler has no vector types), and the 16 lanes are FD_VECTORS of them, so the
- * stream never follows the hardware. Only compare and multiply are written per level.
+ * One body serves every CPU level: fd_vector is as wide as the level's registers, and the 16 lanes
+ * are FD_VECTORS of them, so the stream never follows the hardware. Only the comparison is written
+ * per level.
  */
 #ifndef FD_LANES_H
 #define FD_LANES_H
@@ -13,32 +13,41 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__GNUC__)
+#if !defined(__GNUC__)
+#error "fastdrop needs the vector types of gcc or clang"
+#endif
+
 #define FD_INLINE static inline __attribute__((always_inline, unused))
 #define FD_OUTLINE static __attribute__((noinline, unused))
 #define FD_RARE static __attribute__((noinline, cold, unused))
 #define FD_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define FD_UNROLL _Pragma("GCC unroll 8")
-#else
-#define FD_INLINE static inline
-#define FD_OUTLINE static
-#define FD_RARE static
-#define FD_UNLIKELY(condition) (condition)
-#define FD_UNROLL
-#endif
 
 #if defined(__AVX512BW__) && defined(__AVX512DQ__)
 #define FD_BYTES 64
 #elif defined(__AVX2__)
 #define FD_BYTES 32
-#elif defined(__GNUC__)
+#else
 #define FD_BYTES 16
 #endif
 
 /* Whether FD_BYTES are those of an x86 register, with the instructions that go with it. */
-#if FD_BYTES >= 32 || (FD_BYTES == 16 && defined(__SSE2__))
+#if FD_BYTES >= 32 || defined(__SSE2__)
 #define FD_X86
 #include <immintrin.h>
+#endif
+#if FD_BYTES == 64
+#define FD_SIMD(name) _mm512_##name
+#define FD_SIMD_BITS(name) _mm512_##name##_si512
+typedef __m512i fd_bytes;
+#elif FD_BYTES == 32
+#define FD_SIMD(name) _mm256_##name
+#define FD_SIMD_BITS(name) _mm256_##name##_si256
+typedef __m256i fd_bytes;
+#elif defined(FD_X86)
+#define FD_SIMD(name) _mm_##name
+#define FD_SIMD_BITS(name) _mm_##name##_si128
+typedef __m128i fd_bytes;
 #endif
 
 enum {
@@ -48,11 +57,7 @@ enum {
     FD_BLOCK = 16384      /* elements in a block */
 };
 
-#ifdef FD_BYTES
 typedef uint64_t fd_vector __attribute__((vector_size(FD_BYTES)));
-#else
-typedef uint64_t fd_vector;
-#endif
 enum {
     FD_WIDTH = sizeof(fd_vector) / sizeof(uint64_t), /* lanes in a vector */
     FD_VECTORS = FD_LANES / FD_WIDTH
@@ -196,15 +201,6 @@ FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint
            (uint64_t)_mm512_cmpge_epu16_mask((__m512i)b, t) << 32;
 }
 #elif defined(FD_X86)
-#if FD_BYTES == 32
-#define FD_SIMD(name) _mm256_##name
-#define FD_SIMD_BITS(name) _mm256_##name##_si256
-typedef __m256i fd_bytes;
-#else
-#define FD_SIMD(name) _mm_##name
-#define FD_SIMD_BITS(name) _mm_##name##_si128
-typedef __m128i fd_bytes;
-#endif
 FD_INLINE uint64_t fd_bits(fd_bytes bytes, fd_bytes value)
 {
     const fd_bytes equal = FD_SIMD(cmpeq_epi8)(bytes, value);
@@ -294,6 +290,36 @@ FD_OUTLINE uint64_t fd_next(fd_words *words, const fd_rule *rule)
     return fd_keep_word(&words->lanes, rule, FD_WORD * words->next++);
 }
 
+/* ---- packed masks --------------------------------------------------------------------- */
+
+/* A keep word as the 8 bytes of a packed mask, and back. */
+FD_INLINE uint64_t fd_little_endian(uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return __builtin_bswap64(word);
+#else
+    return word;
+#endif
+}
+
+/* The 64 bits of a packed mask from number `at` on; it is one word longer than what is asked of it. */
+FD_INLINE uint64_t fd_bits_from(const uint64_t *bits, ptrdiff_t at)
+{
+    const uint64_t *word = bits + at / FD_WORD;
+    const int shift = (int)(at % FD_WORD);
+    return fd_little_endian(word[0]) >> shift |
+           fd_little_endian(word[1]) << 1 << (FD_WORD - 1 - shift);
+}
+
+/* The lowest 64 / repeat bits, each `repeat` times, 2 <= repeat <= 64. */
+FD_INLINE uint64_t fd_repeat_bits(uint64_t bits, int repeat)
+{
+    uint64_t spread = 0;
+    for (int to = 0; to <= FD_WORD - repeat; to += repeat, bits >>= 1)
+        spread |= (bits & 1) << to;
+    return spread * (UINT64_MAX >> (FD_WORD - repeat));
+}
+
 /* Turn a square of 64 x 64 bits: bit c of word r becomes bit r of word c (the halving exchange of
  * Warren, Hacker's Delight, 2nd edition, section 7-3). */
 FD_OUTLINE void fd_turn(uint64_t square[FD_WORD])
@@ -306,121 +332,5 @@ FD_OUTLINE void fd_turn(uint64_t square[FD_WORD])
             square[r + half] ^= swap;
         }
 }
-
-/* ---- the masked multiply -------------------------------------------------------------- */
-
-/* How many bytes ahead of its reading the source is asked for: a few keep words, as measured to
- * help where it lies beyond the second-level cache. Nearer it costs nothing measurable. */
-enum { FD_AHEAD = 2048, FD_LINE = 64 };
-
-FD_INLINE void fd_prefetch(const void *x, int bytes)
-{
-#if defined(__GNUC__)
-    for (int i = 0; i < bytes; i += FD_LINE)
-        __builtin_prefetch((const void *)((uintptr_t)x + FD_AHEAD + (uintptr_t)i));
-#else
-    (void)x, (void)bytes;
-#endif
-}
-
-/* Make the stores that bypassed the cache visible to other threads. */
-FD_INLINE void fd_fence(void)
-{
-#ifdef FD_X86
-    _mm_sfence();
-#endif
-}
-
-/* y[i] = keep bit i ? x[i] * scale : +0, for 64 elements; y may be x. With `stream` the stores
- * bypass the cache, where the compiler can say so, and y has to lie on a cache line. */
-#if FD_BYTES == 64
-FD_INLINE void fd_apply_float32(const float *x, float *y, uint64_t keep, float scale, int stream)
-{
-    const __m512 s = _mm512_set1_ps(scale);
-    fd_prefetch(x, FD_WORD * sizeof *x);
-    for (int i = 0; i < FD_WORD; i += 16) {
-        const __m512 product =
-            _mm512_maskz_mul_ps((__mmask16)(keep >> i), _mm512_loadu_ps(x + i), s);
-        if (stream)
-            _mm512_stream_ps(y + i, product);
-        else
-            _mm512_storeu_ps(y + i, product);
-    }
-}
-
-FD_INLINE void fd_apply_float64(const double *x, double *y, uint64_t keep, double scale, int stream)
-{
-    const __m512d s = _mm512_set1_pd(scale);
-    fd_prefetch(x, FD_WORD * sizeof *x);
-    for (int i = 0; i < FD_WORD; i += 8) {
-        const __m512d product =
-            _mm512_maskz_mul_pd((__mmask8)(keep >> i), _mm512_loadu_pd(x + i), s);
-        if (stream)
-            _mm512_stream_pd(y + i, product);
-        else
-            _mm512_storeu_pd(y + i, product);
-    }
-}
-#elif defined(FD_BYTES)
-/* Bit i of a keep word's half, for unit i of a float and for both units of a double. */
-#define FD_4(n) 1u << (n), 1u << (n + 1), 1u << (n + 2), 1u << (n + 3)
-#define FD_4_TWICE(n) \
-    1u << (n), 1u << (n), 1u << (n + 1), 1u << (n + 1), \
-    1u << (n + 2), 1u << (n + 2), 1u << (n + 3), 1u << (n + 3)
-static const uint32_t fd_bits_float32[32] = {FD_4(0),  FD_4(4),  FD_4(8),  FD_4(12),
-                                             FD_4(16), FD_4(20), FD_4(24), FD_4(28)};
-static const uint32_t fd_bits_float64[64] = {
-    FD_4_TWICE(0),  FD_4_TWICE(4),  FD_4_TWICE(8),  FD_4_TWICE(12),
-    FD_4_TWICE(16), FD_4_TWICE(20), FD_4_TWICE(24), FD_4_TWICE(28)};
-#undef FD_4
-#undef FD_4_TWICE
-
-typedef uint32_t fd_units __attribute__((vector_size(FD_BYTES)));
-
-FD_INLINE void fd_store(void *y, fd_units value, int stream)
-{
-#ifdef FD_X86
-    if (stream) {
-        FD_SIMD_BITS(stream)((fd_bytes *)y, (fd_bytes)value);
-        return;
-    }
-#endif
-    (void)stream;
-    memcpy(y, &value, sizeof value);
-}
-
-/* The product is ANDed with all ones or all zeros, in units of 32 bits whatever the dtype (SSE2
- * compares no wider ones): a unit stays where its element's bit of the word is set. */
-#define FD_APPLY(name, real, table)                                                         \
-    FD_INLINE void name(const real *x, real *y, uint64_t keep, real scale, int stream)      \
-    {                                                                                       \
-        typedef real reals __attribute__((vector_size(FD_BYTES)));                          \
-        enum { width = FD_BYTES / sizeof(real), each = sizeof(real) / 4 };                  \
-        fd_prefetch(x, FD_WORD * sizeof *x);                                                \
-        for (int i = 0; i < FD_WORD; i += width) {                                          \
-            const uint32_t half = (uint32_t)(keep >> (i & 32));                             \
-            reals product;                                                                  \
-            fd_units bits;                                                                  \
-            memcpy(&bits, table + each * (i & 31), sizeof bits);                            \
-            memcpy(&product, x + i, sizeof product);                                        \
-            product *= scale;                                                               \
-            fd_store(y + i, (fd_units)product & (fd_units)((bits & half) == bits), stream); \
-        }                                                                                   \
-    }
-FD_APPLY(fd_apply_float32, float, fd_bits_float32)
-FD_APPLY(fd_apply_float64, double, fd_bits_float64)
-#undef FD_APPLY
-#else
-#define FD_APPLY(name, real)                                                           \
-    FD_INLINE void name(const real *x, real *y, uint64_t keep, real scale, int stream) \
-    {                                                                                  \
-        (void)stream;                                                                  \
-        for (int i = 0; i < FD_WORD; ++i)                                              \
-            y[i] = keep >> i & 1 ? x[i] * scale : 0;                                   \
-    }
-FD_APPLY(fd_apply_float32, float)
-FD_APPLY(fd_apply_float64, double)
-#undef FD_APPLY
-#endif
 
 #endif

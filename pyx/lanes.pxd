@@ -1,4 +1,4 @@
-"""What lanes.h declares, and the table by which a CPU level hands its kernels over."""
+"""What lanes.h and apply.h declare, and the table by which a CPU level hands its kernels over."""
 from libc.stdint cimport uint64_t
 
 
@@ -7,7 +7,6 @@ cdef extern from "lanes.h" nogil:
         FD_WORD
         FD_BLOCK_WORDS
         FD_BLOCK
-        FD_LINE
 
     ctypedef struct fd_rule:
         uint64_t k0
@@ -26,33 +25,129 @@ cdef extern from "lanes.h" nogil:
     void fd_open(fd_words *words, const fd_rule *rule, uint64_t word)
     void fd_enter(fd_words *words, const fd_rule *rule)
     uint64_t fd_next(fd_words *words, const fd_rule *rule)
+    uint64_t fd_little_endian(uint64_t word)
+    uint64_t fd_bits_from(const uint64_t *bits, Py_ssize_t at)
+    uint64_t fd_repeat_bits(uint64_t bits, int repeat)
     void fd_turn(uint64_t *square)
-    void fd_apply_float32(const float *x, float *y, uint64_t keep, float scale, bint stream)
-    void fd_apply_float64(const double *x, double *y, uint64_t keep, double scale, bint stream)
+
+
+cdef extern from "apply.h" nogil:
+    enum:
+        FD_LINE
+
+    ctypedef struct fd_line:
+        double scale
+        double shift
+        uint64_t dropped
+
+    ctypedef struct fd_packed:
+        uint64_t word
+    ctypedef struct fd_select1:
+        pass
+    ctypedef struct fd_select2:
+        pass
+    ctypedef struct fd_select4:
+        pass
+    ctypedef struct fd_select8:
+        pass
+    ctypedef struct fd_select16:
+        pass
+    ctypedef struct fd_select32:
+        pass
+    ctypedef struct fd_scale_float16:
+        pass
+    ctypedef struct fd_scale_bfloat16:
+        pass
+    ctypedef struct fd_scale_float32:
+        pass
+    ctypedef struct fd_scale_float64:
+        pass
+    ctypedef struct fd_scale_complex64:
+        pass
+    ctypedef struct fd_scale_complex128:
+        pass
+    ctypedef struct fd_shift_float16:
+        pass
+    ctypedef struct fd_shift_bfloat16:
+        pass
+    ctypedef struct fd_shift_float32:
+        pass
+    ctypedef struct fd_shift_float64:
+        pass
+
+    const void *fd_nothing
+    # x and y point to elements of one type.
+    void fd_apply(const void *x, void *y, uint64_t keep, fd_line line, bint stream)
     void fd_fence()
+    double fd_round(double value, int digits, double largest)
+    uint64_t fd_bits_float16(double value)
+    uint64_t fd_bits_bfloat16(double value)
+    uint64_t fd_bits_float32(double value)
+    uint64_t fd_bits_float64(double value)
 
 
-# x, y, size, offset, rule, scale, team, stream: y[i] = keep(offset + i) ? x[i] * scale : 0. y may
-# be x, unless the stores are to bypass the cache (stream).
-ctypedef void (*drop_kernel)(
-    const void *, void *, Py_ssize_t, uint64_t, const fd_rule *, double, int, bint
+# What is done to the elements, by the names of apply.h.
+cdef enum Operation:
+    PACK
+    SELECT1
+    SELECT2
+    SELECT4
+    SELECT8
+    SELECT16
+    SELECT32
+    SCALE_FLOAT16
+    SCALE_BFLOAT16
+    SCALE_FLOAT32
+    SCALE_FLOAT64
+    SCALE_COMPLEX64
+    SCALE_COMPLEX128
+    SHIFT_FLOAT16
+    SHIFT_BFLOAT16
+    SHIFT_FLOAT32
+    SHIFT_FLOAT64
+
+
+cdef enum:
+    MOST_AXES = 64
+
+
+# A packed mask, stretched over an array's elements in their C order: each decision of a row holds
+# for `repeat` elements, the row comes `cycles` times in turn, and then the axes above move on.
+cdef struct Mask:
+    const uint64_t *bits        # one word longer than the mask
+    Py_ssize_t repeat
+    Py_ssize_t row              # decisions, `row_step` bits apart
+    Py_ssize_t row_step
+    Py_ssize_t cycles
+    int axes                    # the axes above, inner ones first: elements and steps in bits
+    Py_ssize_t shape[MOST_AXES]
+    Py_ssize_t step[MOST_AXES]
+
+
+# What a kernel does with each element: decide it, by the stream or, if there is one, by a mask,
+# and apply the operation to it.
+cdef struct Work:
+    Operation operation
+    int item_bits
+    fd_line line
+    fd_rule rule
+    const Mask *mask
+    uint64_t offset             # of the first element, in the stream or among the mask's elements
+    int team
+    bint stream                 # store past the cache
+
+
+# x, y, size, work: on contiguous arrays; y may be x, unless the stores bypass the cache.
+ctypedef void (*run_kernel)(const char *, char *, Py_ssize_t, const Work *) noexcept nogil
+
+
+# x, y, rows, columns, x_step, y_step, work: on two-dimensional arrays whose columns are contiguous
+# and begin x_step and y_step bytes after one another. The stream decides.
+ctypedef void (*columns_kernel)(
+    const char *, char *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const Work *
 ) noexcept nogil
-
-
-# x, y, rows, columns, x_step, y_step, offset, rule, scale, team: the same on two-dimensional arrays
-# whose columns are contiguous, and begin x_step and y_step elements after one another.
-ctypedef void (*drop_columns_kernel)(
-    const void *, void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, uint64_t,
-    const fd_rule *, double, int
-) noexcept nogil
-
-
-# The kernels of one dtype, and of all.
-cdef struct Drop:
-    drop_kernel run
-    drop_columns_kernel columns
 
 
 cdef struct Kernels:
-    Drop float32
-    Drop float64
+    run_kernel run
+    columns_kernel columns

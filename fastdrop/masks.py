@@ -1,0 +1,151 @@
+"""Masks by themselves: to be kept, shown, shared between arrays, or brought from elsewhere."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdrop import _frontdoor
+from fastdrop.keys import KeySource
+
+
+def keep_mask(
+    shape: SupportsIndex | Sequence[SupportsIndex],
+    p: float = 0.5,
+    *,
+    rng: KeySource = None,
+    offset: int = 0,
+    packed: bool = False,
+    num_threads: int | None = None,
+) -> NDArray[Any]:
+    """Make the mask that `dropout` would use: True where an element is kept.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        The mask's shape.
+    p : float, optional
+        Probability of an element to be dropped, in [0, 1].
+    rng : None, int, SeedSequence, BitGenerator, Generator or Key, optional
+        Where the key comes from; as for `dropout`.
+    offset : int, optional
+        Position of the first element in the mask's stream, 0 or more.
+    packed : bool, optional
+        Make bits instead of bools, 8 decisions a byte.
+    num_threads : int, optional
+        Threads to work on, 1 or more; by default `get_num_threads`, and one for a small mask.
+
+    Returns
+    -------
+    ndarray
+        Of bool and the given shape; or, packed, of uint8 and one axis: the decision on element i in
+        C order is bit ``i & 7``, counted from the lowest, of byte ``i >> 3``, and what is left of
+        the last byte is 0, as ``numpy.packbits(mask, bitorder="little")`` has it.
+
+    Raises
+    ------
+    ValueError
+        If p is outside [0, 1] or NaN, `shape` or `offset` negative, `num_threads` less than 1.
+    TypeError
+        If `rng` or another argument is of the wrong type.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> fastdrop.keep_mask((2, 4), 0.5, rng=10)
+    array([[ True, False,  True, False],
+           [ True,  True, False, False]])
+    >>> bits = fastdrop.keep_mask((2, 4), 0.5, rng=10, packed=True)
+    >>> bits
+    array([53], dtype=uint8)
+    >>> np.unpackbits(bits, count=8, bitorder="little").reshape(2, 4)
+    array([[1, 0, 1, 0],
+           [1, 1, 0, 0]], dtype=uint8)
+    """
+    shape = _check_shape(shape)
+    if packed:
+        return _frontdoor.packed_mask(math.prod(shape), p, rng, offset, num_threads)
+    kept = np.ones(shape, np.bool_)
+    result: NDArray[Any] = _frontdoor.dropout(
+        kept, p, True, True, rng, None, None, False, offset, False, num_threads
+    )
+    return result
+
+
+def apply_mask(
+    x: ArrayLike,
+    mask: ArrayLike,
+    p: float = 0.0,
+    *,
+    inplace: bool = False,
+    out: NDArray[Any] | None = None,
+    packed: bool = False,
+    scale: bool = True,
+    num_threads: int | None = None,
+) -> NDArray[Any]:
+    """Zero the elements where a mask is False and scale the others by 1/(1-p).
+
+    Parameters
+    ----------
+    x : array_like
+        As for `dropout`; where nothing is scaled, because of ``scale=False`` or p = 0, of any dtype
+        of numbers.
+    mask : array_like
+        Of bool, True for kept, and of a shape that broadcasts to x's; or, with ``packed=True``, of
+        uint8 and one axis, (x.size + 7) // 8 bytes as `keep_mask` packs them.
+    p : float, optional
+        The drop probability by which to scale, in [0, 1]; at 1, where nothing is kept, the result
+        is 0 whatever the mask.
+    inplace : bool, optional
+        Write into x, and return it.
+    out : ndarray, optional
+        Array of x's shape and dtype to write into. It may be x or overlap it.
+    packed : bool, optional
+        Whether `mask` holds bits.
+    scale : bool, optional
+        If false, kept elements stay as they are, whatever p.
+    num_threads : int, optional
+        Threads to work on, 1 or more; by default `get_num_threads`, and one for a small x.
+
+    Returns
+    -------
+    ndarray
+        x, `out`, or a fresh array, with the values that `dropout` gives for the same decisions.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `mask` and x do not fit; and as for `dropout`.
+    TypeError
+        If `mask` is neither of bool nor, packed, of uint8; and as for `dropout`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> x = np.arange(1.0, 9.0).reshape(2, 4)
+    >>> mask = fastdrop.keep_mask(x.shape, 0.5, rng=10)
+    >>> fastdrop.apply_mask(x, mask, 0.5)
+    array([[ 2.,  0.,  6.,  0.],
+           [10., 12.,  0.,  0.]])
+    >>> np.array_equal(fastdrop.apply_mask(x, mask, 0.5), fastdrop.dropout(x, 0.5, rng=10))
+    True
+    >>> fastdrop.apply_mask(np.arange(8).reshape(2, 4), [[True], [False]])
+    array([[0, 1, 2, 3],
+           [0, 0, 0, 0]])
+    """
+    return _frontdoor.apply_mask(x, mask, p, inplace, out, packed, scale, num_threads)
+
+
+def _check_shape(shape: SupportsIndex | Sequence[SupportsIndex]) -> tuple[int, ...]:
+    try:
+        result = tuple(map(operator.index, shape if np.iterable(shape) else (shape,)))
+    except TypeError:
+        raise TypeError(f"shape must be an int or a sequence of ints, but got {shape!r}") from None
+    if any(n < 0 for n in result):
+        raise ValueError(f"shape must have no negative entries, but got {shape!r}")
+    return result

@@ -1,0 +1,388 @@
+/* What a keep word makes of 64 elements, for every dtype: selected, scaled, or put on a line.
+ *
+ * One loop (FD_APPLY) serves them all: load a vector, compute, choose by the word's bits, store.
+ * What differs stands apart from it: the choice by the size of a unit (fd_choose8 .. 64, written
+ * per CPU level) and the computation by the kind of number (fd_float16 .. fd_bytes, written once,
+ * but for float16, for which x86 has instructions). A kept element goes through the same IEEE
+ * operations at every level, so its bytes are the same.
+ */
+#ifndef FD_APPLY_H
+#define FD_APPLY_H
+
+#include "lanes.h"
+
+/* A kept element x becomes x * scale + shift, a dropped one the bits `dropped`, repeated to 64.
+ * Kinds of number that need no shift, or no scale, do not look at it; what they drop is zero. */
+typedef struct {
+    double scale, shift;
+    uint64_t dropped;
+} fd_line;
+
+/* Elements by what is done to them. To select, the size is all that matters; */
+typedef struct { uint8_t bytes[1]; } fd_select1;
+typedef struct { uint8_t bytes[2]; } fd_select2;
+typedef struct { uint8_t bytes[4]; } fd_select4;
+typedef struct { uint8_t bytes[8]; } fd_select8;
+typedef struct { uint8_t bytes[16]; } fd_select16;
+typedef struct { uint8_t bytes[32]; } fd_select32;
+/* these are scaled, a complex number by parts; */
+typedef struct { uint16_t bits; } fd_scale_float16;
+typedef struct { uint16_t bits; } fd_scale_bfloat16;
+typedef struct { float value; } fd_scale_float32;
+typedef struct { double value; } fd_scale_float64;
+typedef struct { float parts[2]; } fd_scale_complex64;
+typedef struct { double parts[2]; } fd_scale_complex128;
+/* these are scaled and shifted; */
+typedef struct { uint16_t bits; } fd_shift_float16;
+typedef struct { uint16_t bits; } fd_shift_bfloat16;
+typedef struct { float value; } fd_shift_float32;
+typedef struct { double value; } fd_shift_float64;
+/* and of this there is one for 64 elements: the packed mask, which is the word itself. */
+typedef struct { uint64_t word; } fd_packed;
+
+typedef uint32_t fd_units32 __attribute__((vector_size(FD_BYTES)));
+typedef int32_t fd_ints32 __attribute__((vector_size(FD_BYTES)));
+typedef float fd_floats __attribute__((vector_size(FD_BYTES)));
+typedef double fd_doubles __attribute__((vector_size(FD_BYTES)));
+
+/* ---- memory --------------------------------------------------------------------------- */
+
+/* How many bytes ahead of its reading the source is asked for: a few keep words, as measured to
+ * help where it lies beyond the second-level cache. Nearer it costs nothing measurable. */
+enum { FD_AHEAD = 2048, FD_LINE = 64 };
+
+FD_INLINE void fd_prefetch(const void *x, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += FD_LINE)
+        __builtin_prefetch((const void *)((uintptr_t)x + FD_AHEAD + i));
+}
+
+/* With `stream` the store bypasses the cache, and y has to lie on a cache line. */
+FD_INLINE void fd_store(void *y, fd_vector value, int stream)
+{
+#ifdef FD_X86
+    if (stream) {
+        FD_SIMD_BITS(stream)((fd_bytes *)y, (fd_bytes)value);
+        return;
+    }
+#endif
+    (void)stream;
+    memcpy(y, &value, sizeof value);
+}
+
+/* What stands for 64 elements that need not be read, for all are dropped. */
+static const fd_select32 fd_nothing[FD_WORD];
+
+/* Make the stores that bypassed the cache visible to other threads. */
+FD_INLINE void fd_fence(void)
+{
+#ifdef FD_X86
+    _mm_sfence();
+#endif
+}
+
+FD_INLINE fd_vector fd_broadcast(uint64_t word)
+{
+    return (fd_vector){0} + word;
+}
+
+/* ---- the choice ----------------------------------------------------------------------- */
+
+/* fd_choose8 .. 64: units of so many bits from `kept` where their bit of the keep word is set, from
+ * `dropped` else; the vector's first unit is number i of the word's 64. */
+#if FD_BYTES == 64
+#define FD_CHOOSE(unit, type, suffix, mask)                                                   \
+    FD_INLINE fd_vector fd_choose##unit(fd_vector kept, fd_vector dropped, uint64_t keep, int i) \
+    {                                                                                         \
+        return (fd_vector)_mm512_mask_mov_##suffix((type)dropped, (mask)(keep >> i), (type)kept); \
+    }
+FD_CHOOSE(8, __m512i, epi8, __mmask64)
+FD_CHOOSE(16, __m512i, epi16, __mmask32)
+FD_CHOOSE(32, __m512, ps, __mmask16) /* as floats, gcc masks the multiplication itself */
+FD_CHOOSE(64, __m512d, pd, __mmask8)
+#undef FD_CHOOSE
+#else
+typedef uint8_t fd_units8 __attribute__((vector_size(FD_BYTES)));
+typedef uint16_t fd_units16 __attribute__((vector_size(FD_BYTES)));
+
+/* A unit's bit: of the byte, of the 16 bits or of the half of a keep word in which it stands. */
+#define FD_4(n) 1u << (n), 1u << ((n) + 1), 1u << ((n) + 2), 1u << ((n) + 3)
+#define FD_4_TWICE(n)                                              \
+    1u << (n), 1u << (n), 1u << ((n) + 1), 1u << ((n) + 1),        \
+    1u << ((n) + 2), 1u << ((n) + 2), 1u << ((n) + 3), 1u << ((n) + 3)
+static const uint8_t fd_bit8[32] = {FD_4(0), FD_4(4), FD_4(0), FD_4(4),
+                                    FD_4(0), FD_4(4), FD_4(0), FD_4(4)};
+static const uint16_t fd_bit16[16] = {FD_4(0), FD_4(4), FD_4(8), FD_4(12)};
+static const uint32_t fd_bit32[32] = {FD_4(0),  FD_4(4),  FD_4(8),  FD_4(12),
+                                      FD_4(16), FD_4(20), FD_4(24), FD_4(28)};
+/* In halves of 32 bits: SSE2 compares no wider ones. */
+static const uint32_t fd_bit64[64] = {
+    FD_4_TWICE(0),  FD_4_TWICE(4),  FD_4_TWICE(8),  FD_4_TWICE(12),
+    FD_4_TWICE(16), FD_4_TWICE(20), FD_4_TWICE(24), FD_4_TWICE(28)};
+#undef FD_4
+#undef FD_4_TWICE
+
+FD_INLINE fd_vector fd_blend(fd_vector kept, fd_vector dropped, fd_vector mask)
+{
+    return (kept & mask) | (dropped & ~mask);
+}
+
+/* Each of the next bits' bytes in all the units that it decides. */
+FD_INLINE fd_units8 fd_spread_bytes(uint64_t bits)
+{
+#if FD_BYTES == 32
+    const __m256i from = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202,
+                                            0x0303030303030303);
+    return (fd_units8)_mm256_shuffle_epi8(_mm256_set1_epi32((int)bits), from);
+#else
+    const uint64_t everywhere = UINT64_C(0x0101010101010101);
+    const fd_vector both = {(bits & 0xff) * everywhere, (bits >> 8 & 0xff) * everywhere};
+    return (fd_units8)both;
+#endif
+}
+
+FD_INLINE fd_vector fd_choose8(fd_vector kept, fd_vector dropped, uint64_t keep, int i)
+{
+    fd_units8 bit;
+    memcpy(&bit, fd_bit8, sizeof bit);
+    return fd_blend(kept, dropped, (fd_vector)((fd_spread_bytes(keep >> i) & bit) == bit));
+}
+
+#define FD_CHOOSE(unit, units, bits, period)                                                  \
+    FD_INLINE fd_vector fd_choose##unit(fd_vector kept, fd_vector dropped, uint64_t keep, int i) \
+    {                                                                                         \
+        units bit;                                                                            \
+        memcpy(&bit, fd_bit##unit + (i % period) * (sizeof fd_bit##unit / period / sizeof(bits)), \
+               sizeof bit);                                                                   \
+        const bits some = (bits)(keep >> (i / period * period));                              \
+        return fd_blend(kept, dropped, (fd_vector)((bit & some) == bit));                     \
+    }
+FD_CHOOSE(16, fd_units16, uint16_t, 16)
+FD_CHOOSE(32, fd_units32, uint32_t, 32)
+FD_CHOOSE(64, fd_units32, uint32_t, 32)
+#undef FD_CHOOSE
+#endif
+
+/* ---- the computation ------------------------------------------------------------------ */
+
+FD_INLINE fd_vector fd_bytes_alone(fd_vector x, fd_line line, int shifted)
+{
+    (void)line, (void)shifted;
+    return x;
+}
+
+FD_INLINE fd_floats fd_on_line(fd_floats x, fd_line line, int shifted)
+{
+    const fd_floats product = x * (float)line.scale;
+    return shifted ? product + (float)line.shift : product;
+}
+
+FD_INLINE fd_vector fd_float32(fd_vector x, fd_line line, int shifted)
+{
+    return (fd_vector)fd_on_line((fd_floats)x, line, shifted);
+}
+
+FD_INLINE fd_vector fd_float64(fd_vector x, fd_line line, int shifted)
+{
+    const fd_doubles product = (fd_doubles)x * line.scale;
+    return (fd_vector)(shifted ? product + line.shift : product);
+}
+
+/* A bfloat16 is the upper half of a float32. Rounding to even carries into it; a NaN that comes from
+ * one has no bits below, so that nothing is carried and it stays a NaN. */
+FD_INLINE fd_units32 fd_narrow_bfloat16(fd_floats x)
+{
+    const fd_units32 bits = (fd_units32)x;
+    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+/* Two to a 32-bit unit, computed apart: no vector is packed or unpacked. */
+FD_INLINE fd_vector fd_bfloat16(fd_vector x, fd_line line, int shifted)
+{
+    const fd_units32 pair = (fd_units32)x;
+    const fd_units32 low = fd_narrow_bfloat16(fd_on_line((fd_floats)(pair << 16), line, shifted));
+    const fd_units32 high =
+        fd_narrow_bfloat16(fd_on_line((fd_floats)(pair & 0xffff0000), line, shifted));
+    return (fd_vector)(low | high << 16);
+}
+
+/* The float16 nearest to each float32, ties to even, a NaN's upper bits kept: what VCVTPS2PH does.
+ * The sum with 0.5 rounds what becomes subnormal, as a unit of 0.5's last place is 2^-24; the
+ * others are rounded by a carry, up to 65536 and so to infinity. */
+FD_INLINE fd_units32 fd_narrow_float16(fd_floats x)
+{
+    const fd_units32 bits = (fd_units32)x, size = bits & 0x7fffffff;
+    const fd_units32 normal = (size + 0xfff + (size >> 13 & 1) - (112u << 23)) >> 13;
+    const fd_units32 subnormal = (fd_units32)((fd_floats)size + 0.5f) - (126u << 23);
+    const fd_units32 infinite = (fd_units32){0} + 0x7c00;
+    const fd_units32 quiet = 0x7e00 | (size >> 13 & 0x3ff);
+    const fd_units32 is_subnormal = (fd_units32)((fd_ints32)size < (113 << 23));
+    const fd_units32 is_normal = (fd_units32)((fd_ints32)size < (143 << 23)) & ~is_subnormal;
+    const fd_units32 is_nan = (fd_units32)((fd_ints32)size > (255 << 23));
+    const fd_units32 is_infinite = ~(is_subnormal | is_normal | is_nan);
+    return (bits >> 16 & 0x8000) | (is_subnormal & subnormal) | (is_normal & normal) |
+           (is_infinite & infinite) | (is_nan & quiet);
+}
+
+#if FD_BYTES == 64
+FD_INLINE fd_vector fd_float16(fd_vector x, fd_line line, int shifted)
+{
+    const __m256i low = _mm512_castsi512_si256((__m512i)x);
+    const __m256i high = _mm512_extracti64x4_epi64((__m512i)x, 1);
+    const fd_floats a = fd_on_line((fd_floats)_mm512_cvtph_ps(low), line, shifted);
+    const fd_floats b = fd_on_line((fd_floats)_mm512_cvtph_ps(high), line, shifted);
+    return (fd_vector)_mm512_inserti64x4(
+        _mm512_castsi256_si512(_mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT)),
+        _mm512_cvtps_ph((__m512)b, _MM_FROUND_TO_NEAREST_INT), 1);
+}
+#elif FD_BYTES == 32
+FD_INLINE fd_vector fd_float16(fd_vector x, fd_line line, int shifted)
+{
+    const __m128i low = _mm256_castsi256_si128((__m256i)x);
+    const __m128i high = _mm256_extracti128_si256((__m256i)x, 1);
+    const fd_floats a = fd_on_line((fd_floats)_mm256_cvtph_ps(low), line, shifted);
+    const fd_floats b = fd_on_line((fd_floats)_mm256_cvtph_ps(high), line, shifted);
+    return (fd_vector)_mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm256_cvtps_ph((__m256)a, _MM_FROUND_TO_NEAREST_INT)),
+        _mm256_cvtps_ph((__m256)b, _MM_FROUND_TO_NEAREST_INT), 1);
+}
+#else
+/* The float32 equal to each float16 in the lower half of a unit. A subnormal is its significand
+ * behind a leading 2^-14, less that. */
+FD_INLINE fd_floats fd_widen_float16(fd_units32 bits)
+{
+    const fd_units32 size = bits & 0x7fff, sign = (bits & 0x8000) << 16;
+    const fd_units32 is_subnormal = (fd_units32)((fd_ints32)size < 0x400);
+    const fd_units32 is_special = (fd_units32)((fd_ints32)size >= 0x7c00);
+    const fd_units32 normal = (size << 13) + (112u << 23) + (is_special & (112u << 23));
+    const fd_floats leading = (fd_floats)((fd_units32){0} + (113u << 23));
+    const fd_units32 subnormal =
+        (fd_units32)((fd_floats)((size << 13) + (113u << 23)) - leading);
+    return (fd_floats)(sign | (is_subnormal & subnormal) | (~is_subnormal & normal));
+}
+
+FD_INLINE fd_vector fd_float16(fd_vector x, fd_line line, int shifted)
+{
+    const fd_units32 pair = (fd_units32)x;
+    const fd_floats a = fd_on_line(fd_widen_float16(pair & 0xffff), line, shifted);
+    const fd_floats b = fd_on_line(fd_widen_float16(pair >> 16), line, shifted);
+    return (fd_vector)(fd_narrow_float16(a) | fd_narrow_float16(b) << 16);
+}
+#endif
+
+/* ---- the loop ------------------------------------------------------------------------- */
+
+/* Each of the lower 32 bits twice. */
+FD_INLINE uint64_t fd_twice(uint64_t bits)
+{
+    bits &= 0xffffffff;
+    bits = (bits | bits << 16) & UINT64_C(0x0000ffff0000ffff);
+    bits = (bits | bits << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    bits = (bits | bits << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    bits = (bits | bits << 2) & UINT64_C(0x3333333333333333);
+    bits = (bits | bits << 1) & UINT64_C(0x5555555555555555);
+    return bits * 3;
+}
+
+/* The decisions of the units of a part of the word's elements, where an element has several. */
+FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
+{
+    if (units == 1)
+        return keep;
+    return fd_twice(fd_part(keep, units / 2, part / 2) >> (32 * (part % 2)));
+}
+
+/* Operations: a name, the bits of a unit, the computation, and whether it shifts. */
+#define FD_OPERATIONS(each)                       \
+    each(select1, 8, fd_bytes_alone, 0)           \
+    each(select2, 16, fd_bytes_alone, 0)          \
+    each(select4, 32, fd_bytes_alone, 0)          \
+    each(select8, 64, fd_bytes_alone, 0)          \
+    each(select16, 64, fd_bytes_alone, 0)         \
+    each(select32, 64, fd_bytes_alone, 0)         \
+    each(scale_float16, 16, fd_float16, 0)        \
+    each(scale_bfloat16, 16, fd_bfloat16, 0)      \
+    each(scale_float32, 32, fd_float32, 0)        \
+    each(scale_float64, 64, fd_float64, 0)        \
+    each(scale_complex64, 32, fd_float32, 0)      \
+    each(scale_complex128, 64, fd_float64, 0)     \
+    each(shift_float16, 16, fd_float16, 1)        \
+    each(shift_bfloat16, 16, fd_bfloat16, 1)      \
+    each(shift_float32, 32, fd_float32, 1)        \
+    each(shift_float64, 64, fd_float64, 1)
+
+/* fd_apply_NAME: the keep word's 64 elements from x to y, which may be x. */
+#define FD_APPLY(name, unit, compute, shifted)                                                   \
+    FD_INLINE void fd_apply_##name(const fd_##name *x, fd_##name *y, uint64_t keep, fd_line line, \
+                                   int stream)                                                   \
+    {                                                                                            \
+        enum { width = 8 * FD_BYTES / unit, units = 8 * sizeof(fd_##name) / unit };              \
+        const fd_vector dropped = fd_broadcast(shifted ? line.dropped : 0);                      \
+        const char *source = (const char *)x;                                                    \
+        char *target = (char *)y;                                                                \
+        fd_prefetch(x, FD_WORD * sizeof *x);                                                     \
+        for (int part = 0; part < units; ++part) {                                               \
+            const uint64_t word = fd_part(keep, units, part);                                    \
+            for (int i = 0; i < FD_WORD; i += width) {                                           \
+                fd_vector value;                                                                 \
+                memcpy(&value, source, sizeof value);                                            \
+                value = fd_choose##unit(compute(value, line, shifted), dropped, word, i);        \
+                fd_store(target, value, stream);                                                 \
+                source += FD_BYTES;                                                              \
+                target += FD_BYTES;                                                              \
+            }                                                                                    \
+        }                                                                                        \
+    }
+FD_OPERATIONS(FD_APPLY)
+#undef FD_APPLY
+
+FD_INLINE void fd_apply_packed(const fd_packed *x, fd_packed *y, uint64_t keep, fd_line line,
+                               int stream)
+{
+    (void)x, (void)line, (void)stream;
+    y->word = fd_little_endian(keep);
+}
+
+/* The one of them that fits y. */
+#define FD_APPLY_OF(name, unit, compute, shifted) fd_##name: fd_apply_##name,
+#define fd_apply(x, y, keep, line, stream)                                        \
+    _Generic(*(y), FD_OPERATIONS(FD_APPLY_OF) fd_packed: fd_apply_packed)(x, y, keep, line, stream)
+
+/* ---- a line's numbers ----------------------------------------------------------------- */
+
+/* A number of 1 or more rounded once to so many binary digits, and to infinity above `largest`. */
+FD_INLINE double fd_round(double value, int digits, double largest)
+{
+    int exponent;
+    const double significand = rint(ldexp(frexp(value, &exponent), digits));
+    const double rounded = ldexp(significand, exponent - digits);
+    return rounded > largest ? HUGE_VAL : rounded;
+}
+
+/* The bits of a number in each dtype, repeated to 64. */
+FD_INLINE uint64_t fd_bits_float16(double value)
+{
+    return fd_narrow_float16((fd_floats){0} + (float)value)[0] * UINT64_C(0x0001000100010001);
+}
+
+FD_INLINE uint64_t fd_bits_bfloat16(double value)
+{
+    return fd_narrow_bfloat16((fd_floats){0} + (float)value)[0] * UINT64_C(0x0001000100010001);
+}
+
+FD_INLINE uint64_t fd_bits_float32(double value)
+{
+    const float rounded = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &rounded, sizeof bits);
+    return bits * UINT64_C(0x0000000100000001);
+}
+
+FD_INLINE uint64_t fd_bits_float64(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+#endif
