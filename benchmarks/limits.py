@@ -24,6 +24,11 @@ import numpy as np
 
 import fastdrop
 
+try:
+    import ml_dtypes
+except ImportError:
+    ml_dtypes = None
+
 PROBABILITIES = (0.1, 0.3, 0.5)
 KEY = fastdrop.Key(1)
 MIB = 2**20
@@ -57,13 +62,13 @@ def scale(p, x):
     return x.dtype.type(1 / (1 - p))
 
 
-def against_multiply(x, y, num_threads=1):
-    """Time dropout(x, out=y) against the multiplication of the same arrays; None is the default."""
+def against_multiply(x, y, num_threads=1, drop=fastdrop.dropout):
+    """Time drop(x, out=y) against the multiplication of the same arrays; None is the default."""
 
     def calls(p):
         s = scale(p, x)
         return (
-            lambda: fastdrop.dropout(x, p, rng=KEY, out=y, num_threads=num_threads),
+            lambda: drop(x, p, rng=KEY, out=y, num_threads=num_threads),
             lambda: np.multiply(x, s, out=y),
             None,
         )
@@ -99,6 +104,33 @@ def fresh(x):
     return calls
 
 
+def against_copy(x, y):
+    """Time dropout(x, out=y) against a copy of the same bytes."""
+
+    def calls(p):
+        return (
+            lambda: fastdrop.dropout(x, p, rng=KEY, out=y, num_threads=1),
+            lambda: np.copyto(y, x),
+            None,
+        )
+
+    return calls
+
+
+def packed_mask(x, y):
+    """Time the packed mask of x's shape against the multiplication of x."""
+
+    def calls(p):
+        s = scale(p, x)
+        return (
+            lambda: fastdrop.keep_mask(x.shape, p, rng=KEY, packed=True, num_threads=1),
+            lambda: np.multiply(x, s, out=y),
+            None,
+        )
+
+    return calls
+
+
 def threads(x, y, more, fewer):
     """Time a team against a smaller one, as a speed-up."""
 
@@ -129,6 +161,26 @@ def rows() -> Iterator[Row]:
         levels(0.75, 0.75, 1.1),
         against_multiply(ones(n, np.float64), ones(n, np.float64)),
     )
+    n = 128 * MIB
+    yield Row(
+        "float16, out=, 256 MiB",
+        levels(1.2, 1.3, 6),
+        against_copy(ones(n, np.float16), ones(n, np.float16)),
+    )
+    if ml_dtypes:
+        yield Row(
+            "bfloat16, out=, 256 MiB",
+            levels(1.2, 1.3, 6),
+            against_copy(ones(n, ml_dtypes.bfloat16), ones(n, ml_dtypes.bfloat16)),
+        )
+    yield Row("keep_mask, packed, 1 Mi", levels(0.7, 1.0, 3), packed_mask(ones(MIB), ones(MIB)))
+    shape = (64, 256, 64, 64)
+    yield Row(
+        "dropout2d, (64, 256, 64, 64)",
+        levels(0.8, 0.8, 1.0),
+        against_multiply(ones(shape), ones(shape), drop=fastdrop.dropout2d),
+    )
+    n = 64 * MIB
     yield Row("fresh result, 256 MiB", levels(0.9, 0.9, 1.3), fresh(ones(n)))
     n = 16 * MIB
     strided, target = ones((4096, 2 * n // 4096))[:, ::2], ones((4096, 2 * n // 4096))[:, ::2]

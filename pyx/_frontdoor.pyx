@@ -113,7 +113,7 @@ cdef object drop(
     decisions = size = cnp.PyArray_SIZE(source)
     if noise_shape is not None:
         noise = check_noise_shape(source, noise_shape)
-        decisions = math.prod(noise)
+        decisions = size if noise is None else math.prod(noise)
     work.offset = check_offset(index, decisions)
     work.team = team_size(num_threads, size)
     result = check_target(x, source, inplace, out, drops)
@@ -180,7 +180,6 @@ def apply_mask(x, mask, p, bint inplace, out, bint packed, bint scale, num_threa
     check_mask(source, mask, packed)
     work.team = team_size(num_threads, cnp.PyArray_SIZE(source))
     result = check_target(x, source, inplace, out, True)
-    work.offset = 0
     set_operation(&work, source, SCALE if scale and 0 < probability < 1 else SELECT, probability)
     if cnp.PyArray_SIZE(source) == 0 or (scale and probability == 1):
         return clear(source, result)
@@ -237,6 +236,7 @@ cdef object carry_out(
         if draws:
             pack(work, bits, decisions)
         work.mask = &mask
+        work.offset = 0  # among the mask's elements
     if columns:
         run_columns(source, target, work)
     elif pieces is None:
@@ -319,6 +319,8 @@ cdef object in_pieces(cnp.ndarray x, cnp.ndarray y):
     if cnp.PyTypeNum_ISUSERDEF(cnp.PyArray_TYPE(x)):  # which need not be known to nditer's casts
         bits = f"u{cnp.PyArray_ITEMSIZE(x)}"
         x, y = x.view(bits), y.view(bits)
+    if x.ndim == 0:  # NumPy before 2.3 reads a buffered one from anywhere
+        x, y = x.reshape(1), y.reshape(1)
     native = x.dtype.newbyteorder("=")
     return np.nditer(
         [x, y],
@@ -402,7 +404,8 @@ cdef tuple packed_words(cnp.ndarray x, cnp.ndarray mask, bint packed):
     else:
         mask = plain(mask)
         # An axis of stride 0, as of a broadcast mask, holds one decision.
-        mask = mask[tuple([slice(None if stride else 1) for stride in (<object> mask).strides])]
+        once = [slice(None if stride else 1) for stride in (<object> mask).strides]
+        mask = mask[(*once, ...)]  # without the dots a 0-d mask would become a scalar
         steps = [0] * (x.ndim - mask.ndim) + steps_of((<object> mask).shape)
         count, some = mask.size, np.packbits(mask, bitorder="little")
     bits = words_for(count)

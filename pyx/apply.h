@@ -70,9 +70,6 @@ FD_INLINE void fd_store(void *y, fd_vector value, int stream)
     memcpy(y, &value, sizeof value);
 }
 
-/* What stands for 64 elements that need not be read, for all are dropped. */
-static const fd_select32 fd_nothing[FD_WORD];
-
 /* Make the stores that bypassed the cache visible to other threads. */
 FD_INLINE void fd_fence(void)
 {
@@ -206,22 +203,27 @@ FD_INLINE fd_vector fd_bfloat16(fd_vector x, fd_line line, int shifted)
     return (fd_vector)(low | high << 16);
 }
 
+FD_INLINE fd_units32 fd_select(fd_ints32 where, fd_units32 yes, fd_units32 no)
+{
+    return ((fd_units32)where & yes) | (~(fd_units32)where & no);
+}
+
 /* The float16 nearest to each float32, ties to even, a NaN's upper bits kept: what VCVTPS2PH does.
- * The sum with 0.5 rounds what becomes subnormal, as a unit of 0.5's last place is 2^-24; the
- * others are rounded by a carry, up to 65536 and so to infinity. */
+ * The sum with 2^(e + 13) rounds a number of exponent e to 11 digits, and leaves them as the sum's
+ * last ones; below 2^-14, where float16 is subnormal, e stays -14; 65536 stands for what is more,
+ * and becomes infinity. */
 FD_INLINE fd_units32 fd_narrow_float16(fd_floats x)
 {
     const fd_units32 bits = (fd_units32)x, size = bits & 0x7fffffff;
-    const fd_units32 normal = (size + 0xfff + (size >> 13 & 1) - (112u << 23)) >> 13;
-    const fd_units32 subnormal = (fd_units32)((fd_floats)size + 0.5f) - (126u << 23);
-    const fd_units32 infinite = (fd_units32){0} + 0x7c00;
+    const fd_units32 smallest = (fd_units32){0} + (113u << 23), most = (fd_units32){0} + (143u << 23);
+    const fd_units32 capped = fd_select((fd_ints32)size > (fd_ints32)most, most, size);
+    const fd_units32 exponent =
+        fd_select((fd_ints32)capped > (fd_ints32)smallest, capped, smallest) & 0x7f800000;
+    const fd_units32 sum =
+        (fd_units32)((fd_floats)capped + (fd_floats)(exponent + (13u << 23))) - exponent;
+    const fd_units32 number = sum + (exponent >> 13) - ((13u << 23) + (113u << 10));
     const fd_units32 quiet = 0x7e00 | (size >> 13 & 0x3ff);
-    const fd_units32 is_subnormal = (fd_units32)((fd_ints32)size < (113 << 23));
-    const fd_units32 is_normal = (fd_units32)((fd_ints32)size < (143 << 23)) & ~is_subnormal;
-    const fd_units32 is_nan = (fd_units32)((fd_ints32)size > (255 << 23));
-    const fd_units32 is_infinite = ~(is_subnormal | is_normal | is_nan);
-    return (bits >> 16 & 0x8000) | (is_subnormal & subnormal) | (is_normal & normal) |
-           (is_infinite & infinite) | (is_nan & quiet);
+    return (bits >> 16 & 0x8000) | fd_select((fd_ints32)size > (255 << 23), quiet, number);
 }
 
 #if FD_BYTES == 64
@@ -247,25 +249,24 @@ FD_INLINE fd_vector fd_float16(fd_vector x, fd_line line, int shifted)
         _mm256_cvtps_ph((__m256)b, _MM_FROUND_TO_NEAREST_INT), 1);
 }
 #else
-/* The float32 equal to each float16 in the lower half of a unit. A subnormal is its significand
- * behind a leading 2^-14, less that. */
+/* The float32 equal to the float16 in the upper half of each unit. The product with 2^-112 sets the
+ * exponent right, and leaves infinity and NaN; a subnormal is its digits behind a leading 0.5, less
+ * that. */
 FD_INLINE fd_floats fd_widen_float16(fd_units32 bits)
 {
-    const fd_units32 size = bits & 0x7fff, sign = (bits & 0x8000) << 16;
-    const fd_units32 is_subnormal = (fd_units32)((fd_ints32)size < 0x400);
-    const fd_units32 is_special = (fd_units32)((fd_ints32)size >= 0x7c00);
-    const fd_units32 normal = (size << 13) + (112u << 23) + (is_special & (112u << 23));
-    const fd_floats leading = (fd_floats)((fd_units32){0} + (113u << 23));
-    const fd_units32 subnormal =
-        (fd_units32)((fd_floats)((size << 13) + (113u << 23)) - leading);
-    return (fd_floats)(sign | (is_subnormal & subnormal) | (~is_subnormal & normal));
+    const fd_units32 size = bits << 1;
+    const fd_floats normal = (fd_floats)((size >> 4) + (224u << 23)) * 0x1p-112f;
+    const fd_floats subnormal = (fd_floats)(size >> 17 | 126u << 23) - 0.5f;
+    const fd_ints32 is_subnormal = (fd_ints32)(size >> 4) < (1 << 23);
+    return (fd_floats)((bits & 0x80000000) |
+                       fd_select(is_subnormal, (fd_units32)subnormal, (fd_units32)normal));
 }
 
 FD_INLINE fd_vector fd_float16(fd_vector x, fd_line line, int shifted)
 {
     const fd_units32 pair = (fd_units32)x;
-    const fd_floats a = fd_on_line(fd_widen_float16(pair & 0xffff), line, shifted);
-    const fd_floats b = fd_on_line(fd_widen_float16(pair >> 16), line, shifted);
+    const fd_floats a = fd_on_line(fd_widen_float16(pair << 16), line, shifted);
+    const fd_floats b = fd_on_line(fd_widen_float16(pair & 0xffff0000), line, shifted);
     return (fd_vector)(fd_narrow_float16(a) | fd_narrow_float16(b) << 16);
 }
 #endif

@@ -103,7 +103,7 @@ cdef struct Words:
 cdef void apply_words(
     const element *x, element *y, int size, const Words *words, const Work *work, bint stream
 ) noexcept nogil:
-    """Apply keep words to pieces of `size` elements. Where all are dropped x is not read."""
+    """Apply keep words to pieces of `size` elements."""
     cdef:
         const uint64_t *keep = words.keep
         fd_line line = work.line
@@ -111,7 +111,7 @@ cdef void apply_words(
 
     for i in range(words.count):
         if size == FD_WORD:
-            fd_apply(x if keep[i] else <const element *> fd_nothing, y, keep[i], line, stream)
+            fd_apply(x, y, keep[i], line, stream)
         else:
             apply_part(x, y, size, keep[i], line)
         x = <const element *> (<const char *> x + words.x_step)
@@ -245,36 +245,83 @@ cdef inline void next_row(Reader *reader) noexcept nogil:
         reader.index[axis] = 0
 
 
-cdef uint64_t read_mask(Reader *reader, int wanted) noexcept nogil:
-    """Make the keep word of the next `wanted` elements, 64 at most."""
+cdef inline void put(uint64_t *keep, Py_ssize_t at, uint64_t bits, Py_ssize_t count) noexcept nogil:
+    """Put the lowest bits behind the `at` bits that keep holds."""
+    cdef int shift = <int> (at % FD_WORD)
+
+    keep += at // FD_WORD
+    bits &= UINT64_MAX >> (FD_WORD - count)
+    if shift == 0:
+        keep[0] = bits
+        return
+    keep[0] |= bits << shift
+    if shift + count > FD_WORD:
+        keep[1] = bits >> (FD_WORD - shift)
+
+
+cdef void read_mask(Reader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
+    """Make the keep words of the next `size` elements; `keep` holds a word more."""
     cdef:
         const Mask *mask = reader.mask
-        Py_ssize_t at, whole, take
-        uint64_t keep = 0, some
-        int have = 0
+        Py_ssize_t have = 0, row_begin = -1, first, take, run, done
+        uint64_t some
 
-    while have < wanted:
-        at = reader.bit + reader.decision * mask.row_step
-        take = wanted - have
-        if mask.row_step == 1 and mask.repeat <= take and not reader.begun:
-            whole = min(take // mask.repeat, mask.row - reader.decision)
-            take = whole * mask.repeat
-            some = fd_bits_from(mask.bits, at)
-            if mask.repeat > 1:
-                some = fd_repeat_bits(some, <int> mask.repeat)
-            reader.decision += whole
-        else:
-            take = min(take, mask.repeat - reader.begun)
-            some = <uint64_t> 0 - (fd_bits_from(mask.bits, at) & 1)
-            reader.begun += take
+    while have < size:
+        if reader.decision == 0 and reader.begun == 0:
+            row_begin = have
+        first = reader.bit + reader.decision * mask.row_step
+        if mask.repeat == 1 and mask.row_step == 1:  # decisions as they lie in the mask
+            run = min(size - have, mask.row - reader.decision)
+            for done in range(0, run, 64):
+                put(keep, have + done, fd_bits_from(mask.bits, first + done), min(run - done, 64))
+            reader.decision += run
+        elif mask.row_step == 1 and reader.begun == 0 and mask.repeat <= min(size - have, 32):
+            take = min(FD_WORD, size - have) // mask.repeat  # whole decisions, each several times
+            take = min(take, mask.row - reader.decision)
+            run = take * mask.repeat
+            some = fd_repeat_bits(fd_bits_from(mask.bits, first), <int> mask.repeat)
+            put(keep, have, some, run)
+            reader.decision += take
+        else:  # one decision, or what is left of it
+            run = min(size - have, mask.repeat - reader.begun)
+            some = <uint64_t> 0 - (fd_bits_from(mask.bits, first) & 1)
+            for done in range(0, run, 64):
+                put(keep, have + done, some, min(run - done, 64))
+            reader.begun += run
             if reader.begun == mask.repeat:
                 reader.begun = 0
                 reader.decision += 1
-        keep |= (some & UINT64_MAX >> (FD_WORD - take)) << have
-        have += <int> take
+        have += run
         if reader.decision == mask.row:
+            if row_begin >= 0:
+                have += repeat_row(reader, keep, have, have - row_begin, size - have)
             next_row(reader)
-    return keep
+
+
+cdef Py_ssize_t repeat_row(
+    Reader *reader, uint64_t *keep, Py_ssize_t have, Py_ssize_t row, Py_ssize_t room
+) noexcept nogil:
+    """Put the row that ends `keep` again for the cycles to come, as far as there is room."""
+    cdef:
+        Py_ssize_t rows = min(reader.mask.cycles - reader.cycle - 1, room // row)
+        Py_ssize_t end = have + rows * row, back = row, begin, take
+
+    reader.cycle += rows
+    while have < end:
+        take = min(min(back, 64), end - have)
+        begin = have - back
+        put(
+            keep,
+            have,
+            fd_window(
+                keep[begin // FD_WORD], keep[begin // FD_WORD + 1], <int> (begin % FD_WORD)
+            ),
+            take,
+        )
+        have += take
+        if back <= 32:
+            back += take  # as many again, a multiple of the row
+    return rows * row
 
 
 # Keep words that are read from a mask at a time: enough of them to be worth the call of a run, few
@@ -289,23 +336,23 @@ cdef void run_mask(
     """Work on a run that the mask decides, from its element `at` on."""
     cdef:
         Reader reader
-        uint64_t keep[TILE_WORDS]
+        uint64_t keep[TILE_WORDS + 1]
         Words words
-        Py_ssize_t step = FD_WORD * work.item_bits // 8, i
+        Py_ssize_t step = FD_WORD * work.item_bits // 8
 
     open_mask(&reader, work.mask, at)
+    memset(keep, 0, sizeof(keep))
     words.keep = keep
     words.x_step = words.y_step = step
     while size >= FD_WORD:
         words.count = min(size // FD_WORD, <Py_ssize_t> TILE_WORDS)
-        for i in range(words.count):
-            keep[i] = read_mask(&reader, FD_WORD)
+        read_mask(&reader, keep, FD_WORD * words.count)
         run_serial(x, y, FD_WORD, &words, 0, work, stream)
         x += words.count * step
         y += words.count * step
         size -= words.count * FD_WORD
     if size:
-        keep[0] = read_mask(&reader, <int> size)
+        read_mask(&reader, keep, size)
         words.count = 1
         run_serial(x, y, size, &words, 0, work, False)
 

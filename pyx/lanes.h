@@ -302,13 +302,17 @@ FD_INLINE uint64_t fd_little_endian(uint64_t word)
 #endif
 }
 
+/* The 64 bits from number `shift` of a word on, and of the next. */
+FD_INLINE uint64_t fd_window(uint64_t word, uint64_t next, int shift)
+{
+    return word >> shift | next << 1 << (FD_WORD - 1 - shift);
+}
+
 /* The 64 bits of a packed mask from number `at` on; it is one word longer than what is asked of it. */
 FD_INLINE uint64_t fd_bits_from(const uint64_t *bits, ptrdiff_t at)
 {
     const uint64_t *word = bits + at / FD_WORD;
-    const int shift = (int)(at % FD_WORD);
-    return fd_little_endian(word[0]) >> shift |
-           fd_little_endian(word[1]) << 1 << (FD_WORD - 1 - shift);
+    return fd_window(fd_little_endian(word[0]), fd_little_endian(word[1]), (int)(at % FD_WORD));
 }
 
 /* The lowest 64 / repeat bits, each `repeat` times, 2 <= repeat <= 64. */

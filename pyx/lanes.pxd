@@ -26,6 +26,7 @@ cdef extern from "lanes.h" nogil:
     void fd_enter(fd_words *words, const fd_rule *rule)
     uint64_t fd_next(fd_words *words, const fd_rule *rule)
     uint64_t fd_little_endian(uint64_t word)
+    uint64_t fd_window(uint64_t word, uint64_t next, int shift)
     uint64_t fd_bits_from(const uint64_t *bits, Py_ssize_t at)
     uint64_t fd_repeat_bits(uint64_t bits, int repeat)
     void fd_turn(uint64_t *square)
@@ -75,7 +76,6 @@ cdef extern from "apply.h" nogil:
     ctypedef struct fd_shift_float64:
         pass
 
-    const void *fd_nothing
     # x and y point to elements of one type.
     void fd_apply(const void *x, void *y, uint64_t keep, fd_line line, bint stream)
     void fd_fence()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import numpy as np
 import pytest
+import reference
 
 import fastdrop
 
@@ -25,10 +25,16 @@ def key():
     return fastdrop.Key.from_words(*WORDS)
 
 
-@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+@pytest.fixture(params=reference.SCALED)
 def dtype(request):
-    """Each dtype that has a kernel."""
-    return np.dtype(request.param)
+    """Each dtype whose elements can be scaled."""
+    return reference.dtype_of(request.param)
+
+
+@pytest.fixture(params=reference.SCALED[:4])
+def real_dtype(request):
+    """Those of real numbers."""
+    return reference.dtype_of(request.param)
 
 
 @pytest.fixture(scope="session")

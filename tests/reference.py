@@ -6,7 +6,10 @@ Words are Python ints or uint64 arrays of one axis or more, never NumPy scalars:
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pytest
 
 WORD_MASK = 2**64 - 1
 PHI = 0x9E3779B97F4A7C15
@@ -120,19 +123,122 @@ def seed_key(seed: int | np.random.SeedSequence) -> Key:
     return k0, k1
 
 
-def dropout(x: np.ndarray, p: float, key: Key, offset: int = 0) -> np.ndarray:
-    """Drop elements of a float32 or float64 array: kept x / (1 - p), dropped +0.
+# What becomes of the elements
+
+SCALED = ["float16", "bfloat16", "float32", "float64", "complex64", "complex128"]
+ALPHA = 1.7580993408473766
+
+
+def dtype_of(name: str) -> np.dtype:
+    """The dtype of a name; the test that asks for bfloat16 is skipped where there is none."""
+    if name == "bfloat16":
+        return np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
+    return np.dtype(name)
+
+
+def computed_in(dtype: np.dtype) -> np.dtype:
+    """The dtype in which elements are computed before they are rounded."""
+    if dtype.itemsize == 2:
+        return np.dtype(np.float32)
+    return np.zeros(1, dtype).real.dtype
+
+
+def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Round float32 to a dtype of 16 bits, and a NaN to the one that has its upper bits."""
+    with np.errstate(over="ignore"):
+        result = values.astype(dtype)
+    bits = result.view(np.uint16)
+    nan = np.isnan(values)
+    of_nan = values[nan].view(np.uint32)
+    bits[nan] = of_nan >> 16
+    if dtype == np.float16:
+        bits[nan] = (of_nan >> 16 & 0x8000) | 0x7C00 | (of_nan >> 13 & 0x3FF)
+    return result
+
+
+def on_line(x: np.ndarray, scale: float, shift: float | None) -> np.ndarray:
+    """x * scale + shift, each operation rounded to the dtype in which x is computed."""
+    dtype = x.dtype
+    real = computed_in(dtype)
+    values = np.array(x, order="C").reshape(-1)
+    values = values.astype(real) if dtype.itemsize == 2 else values.view(real)
+    with np.errstate(all="ignore"):
+        values = values * real.type(scale)
+        if shift is not None:
+            values = values + real.type(shift)
+    values = rounded(values, dtype) if dtype.itemsize == 2 else values.view(dtype)
+    return values.reshape(x.shape)
+
+
+def scale_of(p: float, dtype: np.dtype) -> float:
+    """1 / (1 - p), rounded once to x's dtype, or that of its parts."""
+    if dtype.name == "bfloat16":  # as ml_dtypes rounds a double to float32 first
+        exponent = math.frexp(1 / (1 - p))[1] - 8
+        return math.ldexp(round(math.ldexp(1 / (1 - p), -exponent)), exponent)
+    with np.errstate(over="ignore"):
+        return float(np.zeros(1, dtype).real.dtype.type(1 / (1 - p)))
+
+
+def chosen(kept: np.ndarray, x: np.ndarray, dropped: np.ndarray | None = None) -> np.ndarray:
+    """x where it is kept, and else `dropped`, or all bits 0."""
+    result = np.zeros(x.shape, x.dtype)
+    if dropped is not None:
+        result[...] = dropped
+    kept = np.broadcast_to(kept, x.shape)
+    result[kept] = x[kept]
+    return result
+
+
+def decisions(shape: tuple[int, ...], p: float, key: Key, offset: int = 0) -> np.ndarray:
+    """Mask of a shape, in C order: True where kept."""
+    return keep(offset, math.prod(shape), p, key).reshape(shape)
+
+
+def dropout(
+    x: np.ndarray,
+    p: float,
+    key: Key,
+    offset: int = 0,
+    noise_shape: tuple[int, ...] | None = None,
+    scale: bool = True,
+) -> np.ndarray:
+    """Drop elements of an array: kept x / (1 - p), or x, and dropped +0.
 
     The result is a new C-contiguous array of native byte order.
     """
-    dtype = x.dtype.newbyteorder("=")
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"the reference takes float32 and float64, not {x.dtype}")
+    x = native(x)
     if p == 1:
-        return np.zeros(x.shape, dtype=dtype)
-    # np.ascontiguousarray would give a 0-d array an axis.
-    values = np.array(x, dtype=dtype, order="C")
-    scale = dtype.type(1.0 / (1.0 - p))
-    kept = keep(offset, values.size, p, key).reshape(values.shape)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(kept, values * scale, dtype.type(0))
+        return np.zeros(x.shape, x.dtype)
+    kept = decisions(x.shape if noise_shape is None else noise_shape, p, key, offset)
+    return apply_mask(x, kept, p, scale)
+
+
+def apply_mask(x: np.ndarray, kept: np.ndarray, p: float, scale: bool = True) -> np.ndarray:
+    """Drop the elements where a mask that broadcasts to x is False."""
+    x = native(x)
+    return chosen(kept, on_line(x, scale_of(p, x.dtype), None) if scale and p > 0 else x)
+
+
+def alpha_dropout(
+    x: np.ndarray,
+    p: float,
+    key: Key,
+    offset: int = 0,
+    noise_shape: tuple[int, ...] | None = None,
+) -> np.ndarray:
+    """Klambauer et al. (2017): kept a x + a A p, dropped a A p - a A, zeros for p = 1."""
+    x = native(x)
+    if p == 1:
+        return np.zeros(x.shape, x.dtype)
+    a = 1 / math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
+    kept = decisions(x.shape if noise_shape is None else noise_shape, p, key, offset)
+    dropped = np.array([a * ALPHA * p - a * ALPHA], computed_in(x.dtype))
+    if x.dtype.itemsize == 2:
+        dropped = rounded(dropped, x.dtype)
+    return chosen(kept, on_line(x, a, a * ALPHA * p), dropped)
+
+
+def native(x: np.ndarray) -> np.ndarray:
+    """A C-contiguous copy of native byte order; np.ascontiguousarray would give 0-d an axis."""
+    dtype = x.dtype if x.dtype.isbuiltin == 2 else x.dtype.newbyteorder("=")
+    return np.array(x, dtype=dtype, order="C")

@@ -14,7 +14,7 @@ def public_objects():
         thing = getattr(fastdrop, name)
         yield name, thing
         if inspect.isclass(thing):
-            for method in vars(thing):
+            for method in dir(thing):
                 if not method.startswith("_"):
                     yield f"{name}.{method}", getattr(thing, method)
 

@@ -47,8 +47,9 @@ def test_kept_elements_are_scaled_and_dropped_ones_zero(dtype, key):
     x = numbers(1000, dtype)
     y = dropout(x, 0.3, rng=key)
     kept = y != 0
-    np.testing.assert_array_equal(y[kept], x[kept] * dtype.type(1 / (1 - 0.3)))
-    assert not np.signbit(y[~kept]).any()
+    scaled = reference.on_line(x, reference.scale_of(0.3, dtype), None)
+    np.testing.assert_array_equal(y[kept], scaled[kept])
+    assert not y[~kept].view(np.uint8).any()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.0])
@@ -57,7 +58,7 @@ def test_dropped_elements_are_plus_zero_whatever_they_were(value, dtype, key):
     y = dropout(x, 0.5, rng=key)
     kept = dropout(np.ones(500, dtype), 0.5, rng=key) != 0
     assert y[~kept].tobytes() == bytes(dtype.itemsize * int((~kept).sum()))
-    np.testing.assert_array_equal(y[kept], x[kept])
+    assert y[kept].tobytes() == x[kept].tobytes()
 
 
 def test_integer_p_and_numpy_scalars_are_numbers(key):
@@ -215,6 +216,8 @@ LAYOUTS["unaligned"] = unaligned
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("offset", [0, 12_345])
 def test_the_mask_follows_logical_c_order(layout, offset, dtype, key, words):
+    if layout == "byte-swapped" and dtype.isbuiltin != 1:
+        pytest.skip("NumPy swaps no bytes of an added dtype")
     x = LAYOUTS[layout](numbers((40, 50, 70), dtype))
     y = expected(x, 0.3, words, offset)
     before = x.copy()
@@ -280,6 +283,8 @@ def test_read_only_x_is_a_fine_source(dtype, key, words):
 
 @pytest.mark.parametrize("mode", ["r", "c", "r+"])
 def test_memory_mapped_x(mode, tmp_path, dtype, key, words):
+    if dtype.isbuiltin != 1:
+        pytest.skip("NumPy's files have no added dtypes")
     values = numbers((300, 200), dtype)
     np.save(tmp_path / "x.npy", values)
     x = np.load(tmp_path / "x.npy", mmap_mode=mode)

@@ -11,20 +11,43 @@ import pytest
 import fastdrop
 from fastdrop import Dropout, Key
 
+LAYERS = {
+    "Dropout": (fastdrop.Dropout, fastdrop.dropout, (5, 6)),
+    "Dropout1d": (fastdrop.Dropout1d, fastdrop.dropout1d, (2, 5, 3)),
+    "Dropout2d": (fastdrop.Dropout2d, fastdrop.dropout2d, (2, 5, 3, 2)),
+    "Dropout3d": (fastdrop.Dropout3d, fastdrop.dropout3d, (2, 5, 3, 2, 2)),
+    "AlphaDropout": (fastdrop.AlphaDropout, fastdrop.alpha_dropout, (5, 6)),
+    "FeatureAlphaDropout": (
+        fastdrop.FeatureAlphaDropout,
+        fastdrop.feature_alpha_dropout,
+        (2, 5, 3, 2),
+    ),
+}
 
-def test_defaults_and_repr_are_those_of_torch():
-    layer = Dropout()
+
+@pytest.fixture(params=LAYERS)
+def kind(request):
+    """A layer's class, its function, and a shape for both."""
+    return LAYERS[request.param]
+
+
+def test_defaults_and_repr_are_those_of_torch(kind):
+    make, _, _ = kind
+    layer = make()
     assert (layer.p, layer.inplace, layer.training) == (0.5, False, True)
-    assert repr(layer) == "Dropout(p=0.5, inplace=False)"
-    assert repr(Dropout(0.2, True)) == "Dropout(p=0.2, inplace=True)"
+    assert repr(layer) == f"{make.__name__}(p=0.5, inplace=False)"
+    assert repr(make(0.2, True)) == f"{make.__name__}(p=0.2, inplace=True)"
 
 
-def test_forward_is_dropout_under_the_folded_key(dtype):
-    x = np.ones((4, 500), dtype)
-    layer = Dropout(0.3, rng=7)
-    for n in range(3):
-        np.testing.assert_array_equal(layer(x), fastdrop.dropout(x, 0.3, rng=Key(7).fold_in(n)))
-    np.testing.assert_array_equal(layer.forward(x), fastdrop.dropout(x, 0.3, rng=Key(7).fold_in(3)))
+def test_forward_is_the_function_under_the_folded_key(kind, real_dtype):
+    make, function, shape = kind
+    x = np.random.default_rng(0).standard_normal(shape).astype(real_dtype)
+    layer = make(0.3, rng=7)
+    for n in range(4):
+        y = (layer if n % 2 else layer.forward)(x)
+        expected = function(x, 0.3, True, rng=Key(7).fold_in(n))
+        np.testing.assert_array_equal(y, expected)
+        assert y is not x
 
 
 @pytest.mark.parametrize("make", [lambda: 7, lambda: np.random.SeedSequence(7), lambda: Key(7)])
@@ -79,10 +102,11 @@ def test_train_and_eval_return_the_layer():
     assert layer.train(False).training is False
 
 
-def test_inplace_writes_into_x(dtype):
-    x = np.ones(200, dtype)
-    y = Dropout(rng=1)(x)
-    assert Dropout(inplace=True, rng=1)(x) is x
+def test_inplace_writes_into_x(kind, real_dtype):
+    make, _, shape = kind
+    x = np.ones(shape, real_dtype)
+    y = make(rng=1)(x)
+    assert make(inplace=True, rng=1)(x) is x
     np.testing.assert_array_equal(x, y)
 
 
@@ -99,18 +123,46 @@ def test_backward_has_the_mask_of_the_last_forward(make, dtype):
         np.testing.assert_array_equal(layer.backward(2 * x), 2 * y)
 
 
-def test_backward_is_the_derivative():
-    layer = Dropout(0.4, rng=3)
+@pytest.mark.parametrize("inplace", [False, True])
+def test_backward_is_the_derivative(kind, inplace):
+    make, function, shape = kind
+    layer = make(0.4, inplace, rng=3)
     rng = np.random.default_rng(0)
-    x, weight = rng.standard_normal((2, 5, 6))
-    layer(x)
+    x, weight = rng.standard_normal((2, *shape))
+    layer(x.copy())
     grad = layer.backward(weight)  # of loss = sum(weight * layer(x))
     key = Key(3).fold_in(0)
     for at in np.ndindex(x.shape):
         step = np.zeros_like(x)
         step[at] = 1e-3
-        up, down = (fastdrop.dropout(x + d, 0.4, rng=key) for d in (step, -step))
+        up, down = (function(x + d, 0.4, True, rng=key) for d in (step, -step))
         np.testing.assert_allclose(grad[at], (weight * (up - down)).sum() / 2e-3, atol=1e-9)
+    assert 0 < np.count_nonzero(grad) < grad.size
+
+
+def test_backward_has_the_dtype_of_the_gradient(kind, real_dtype):
+    make, function, shape = kind
+    layer = make(0.4, rng=3)
+    y = layer(np.zeros(shape, real_dtype))
+    grad = layer.backward(np.ones(shape, real_dtype))
+    assert grad.dtype == real_dtype
+    kept = function(np.ones(shape, real_dtype), 0.4, True, rng=Key(3).fold_in(0))
+    np.testing.assert_array_equal(grad != 0, kept == kept.max())
+    assert y.shape == grad.shape
+
+
+def test_backward_at_the_ends_of_p(kind):
+    make, _, shape = kind
+    layer = make(0.4, rng=3)
+    x = np.ones(shape)
+    layer.eval()(x)
+    assert layer.backward(x) is x
+    layer.train().p = 1.0
+    assert not layer(x).any()
+    assert not layer.backward(x).any()
+    layer.p = 0.0
+    assert layer(x) is x
+    assert layer.backward(x) is x
 
 
 def test_backward_uses_the_p_and_mode_of_the_forward():
@@ -130,11 +182,12 @@ def test_backward_uses_the_p_and_mode_of_the_forward():
     assert layer.backward(x) is x
 
 
-def test_backward_never_writes_into_the_gradient():
-    layer = Dropout(0.5, inplace=True, rng=3)
-    y = layer(np.ones(100))
-    grad = np.ones(100)
-    np.testing.assert_array_equal(layer.backward(grad), y)
+def test_backward_never_writes_into_the_gradient(kind):
+    make, _, shape = kind
+    layer = make(0.5, inplace=True, rng=3)
+    layer(np.ones(shape))
+    grad = np.ones(shape)
+    assert (layer.backward(grad) != grad).all()
     assert (grad == 1).all()
 
 
@@ -169,10 +222,11 @@ def test_backward_of_another_shape():
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
-def test_an_invalid_p_is_refused(p):
+def test_an_invalid_p_is_refused(kind, p):
+    make, _, _ = kind
     with pytest.raises(ValueError, match=f"has to be between 0 and 1, but got {p}"):
-        Dropout(p)
-    layer = Dropout(0.3)
+        make(p)
+    layer = make(0.3)
     with pytest.raises(ValueError, match="between 0 and 1"):
         layer.p = p
     assert layer.p == 0.3
@@ -190,9 +244,10 @@ def test_an_rng_of_another_type_is_refused():
 
 @pytest.mark.parametrize("make", [lambda: 3, lambda: np.random.default_rng(3)])
 @pytest.mark.parametrize("how", ["state_dict", "json", "copy", "pickle"])
-def test_a_copy_goes_on_with_the_same_masks(make, how):
-    x = np.ones(300)
-    layer = Dropout(0.25, True, rng=make())
+def test_a_copy_goes_on_with_the_same_masks(kind, make, how):
+    layer_class, _, shape = kind
+    x = np.ones(shape)
+    layer = layer_class(0.25, True, rng=make())
     for _ in range(3):
         layer(x.copy())
     if how == "copy":
@@ -203,7 +258,7 @@ def test_a_copy_goes_on_with_the_same_masks(make, how):
         state = layer.state_dict()
         if how == "json":
             state = json.loads(json.dumps(state))
-        twin = Dropout(0.25, True, rng=make())
+        twin = layer_class(0.25, True, rng=make())
         twin.load_state_dict(state)
     assert repr(twin) == repr(layer)
     for _ in range(3):

@@ -12,14 +12,33 @@ from fastdrop import kernels
 DIGEST = """
 import hashlib
 import numpy as np, fastdrop
+try:
+    import ml_dtypes
+    added = ["bfloat16"]
+except ImportError:
+    added = []
 x = np.random.default_rng(0).standard_normal(200_000)
 digest = hashlib.sha256()
 for p in (0.5, 0.1, 1 / 3, 1e-6, 2**-17, 1 - 2**-20):
-    for dtype in ("f4", "f8"):
+    for name in ("f2", "f4", "f8", "c8", "c16", *added):
+        z = x.astype(name)
         for offset in (0, 1, 16383):
-            y = fastdrop.dropout(x.astype(dtype), p, rng=1, offset=offset)
-            z = fastdrop.dropout(x.astype(dtype)[::-3], p, rng=1, offset=offset)
-            digest.update(y.tobytes() + z.tobytes())
+            options = dict(rng=1, offset=offset)
+            for y in (
+                fastdrop.dropout(z, p, **options),
+                fastdrop.dropout(z[::-3], p, **options),
+                fastdrop.dropout(z, p, scale=False, **options),
+                fastdrop.dropout2d(z.reshape(100, 20, 10, 10), p, **options),
+                fastdrop.dropout(z.reshape(-1, 4), p, noise_shape=(1, 4), **options),
+            ):
+                digest.update(y.tobytes())
+            if not name.startswith("c"):
+                digest.update(fastdrop.alpha_dropout(z, p, True, **options).tobytes())
+    for dtype in ("i1", "u2", "g"):
+        digest.update(fastdrop.dropout(x.astype("i1").astype(dtype), p, rng=1, scale=False) != 0)
+    digest.update(fastdrop.keep_mask(x.size, p, rng=1, packed=True))
+    mask = fastdrop.keep_mask(x.shape, p, rng=1)
+    digest.update(fastdrop.apply_mask(x[:0x30000], mask[:0x30000], p).tobytes())
 print(fastdrop.show_config("dicts")["cpu_level"], digest.hexdigest())
 """
 

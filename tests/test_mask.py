@@ -16,17 +16,19 @@ BLOCK = 16384
 def values(size, dtype):
     """Numbers of all magnitudes, with NaN, infinities, zeros of both signs and subnormals."""
     rng = np.random.default_rng(size)
-    x = np.ldexp(rng.standard_normal(size), rng.integers(-60, 60, size)).astype(dtype)
-    special = [np.nan, np.inf, -np.inf, 0.0, -0.0, np.finfo(dtype).tiny / 4]
-    x[rng.integers(0, size, size // 8)] = rng.choice(np.array(special, dtype), size // 8)
-    return x
+    real = np.zeros(1, dtype).real.dtype
+    parts = size * (dtype.itemsize // real.itemsize)
+    spread = 14 if real == np.float16 else 60
+    x = np.ldexp(rng.standard_normal(parts), rng.integers(-spread, spread, parts)).astype(real)
+    smallest = np.nextafter(np.zeros(1, real), np.ones(1, real))[0]
+    special = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 5 * smallest, smallest]).astype(real)
+    x[rng.integers(0, parts, parts // 8)] = rng.choice(special, parts // 8)
+    return x.view(dtype)
 
 
 def select(x, mask, p):
     """The result for a mask: x scaled where it is kept, else 0."""
-    native = x.astype(x.dtype.newbyteorder("="))
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(mask, native * native.dtype.type(1 / (1 - p)), native.dtype.type(0))
+    return reference.apply_mask(x, mask, p)
 
 
 def kept(size, p, key, offset=0, **options):

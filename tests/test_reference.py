@@ -407,7 +407,66 @@ def test_dropout_of_pieces_with_their_offsets_is_that_of_the_whole():
     np.testing.assert_array_equal(np.concatenate(pieces), whole)
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.int32, np.complex64])
-def test_dropout_refuses_what_it_would_round_otherwise(dtype):
-    with pytest.raises(TypeError, match=np.dtype(dtype).name):
-        reference.dropout(np.ones(3, dtype=dtype), 0.5, KEY)
+# Other dtypes and variants
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 2 / 3, 0.999])
+def test_products_of_16_bits_are_rounded_once(name, p):
+    """In double precision every product of theirs is exact."""
+    dtype = reference.dtype_of(name)
+    x = np.arange(2**16, dtype=np.uint16).view(dtype)
+    scale = reference.scale_of(p, dtype)
+    with np.errstate(invalid="ignore"):  # of signaling NaNs
+        product = x.astype(np.float64) * scale
+        numbers = np.unique(x.astype(np.float64))
+    y = reference.on_line(x, scale, None)
+    numbers = numbers[np.isfinite(numbers)]
+    among = np.abs(product) <= numbers[-1]
+    y, product = y[among].astype(np.float64), product[among]
+    at = np.clip(np.searchsorted(numbers, product), 1, numbers.size - 1)
+    distance = np.minimum(np.abs(numbers[at] - product), np.abs(numbers[at - 1] - product))
+    np.testing.assert_array_equal(np.abs(y - product), distance)
+    tie = np.abs(numbers[at] - product) == np.abs(numbers[at - 1] - product)
+    assert not (reference.on_line(x, scale, None)[among][tie].view(np.uint16) & 1).any()
+
+
+def test_scale_is_rounded_once():
+    assert reference.scale_of(0.1, np.dtype(np.float16)) == float(np.float16(1 / 0.9))
+    assert reference.scale_of(0.1, np.dtype(np.complex64)) == float(np.float32(1 / 0.9))
+    assert reference.scale_of(0.1, reference.dtype_of("bfloat16")) == 1.109375
+    assert reference.scale_of(1 - 2**-17, np.dtype(np.float16)) == np.inf
+
+
+def test_complex_numbers_have_one_decision():
+    x = np.full(1000, 1 + 2j)
+    y = reference.dropout(x, 0.5, KEY)
+    kept = reference.keep(0, 1000, 0.5, KEY)
+    np.testing.assert_array_equal(y, np.where(kept, 2 + 4j, 0))
+
+
+def test_noise_is_shared_along_axes_of_length_1():
+    x = np.arange(1, 25.0).reshape(2, 3, 4)
+    kept = reference.keep(7, 3, 0.5, KEY).reshape(1, 3, 1)
+    y = reference.dropout(x, 0.5, KEY, offset=7, noise_shape=(1, 3, 1))
+    np.testing.assert_array_equal(y, 2 * x * kept)
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint64, np.longdouble])
+def test_selected_elements_stay_as_they_are(dtype):
+    x = np.arange(1, 101).astype(dtype)
+    kept = reference.keep(0, 100, 0.3, KEY)
+    y = reference.dropout(x, 0.3, KEY, scale=False)
+    assert y.dtype == x.dtype
+    np.testing.assert_array_equal(y, np.where(kept, x, 0))
+
+
+def test_alpha_dropout_by_hand():
+    """SELU's limit, times and plus what keeps mean 0 and variance 1."""
+    limit = 1.0507009873554805 * 1.6732632423543772  # its scale and its alpha
+    p, x = 0.3, np.array([0.5, -2.0, 1.0, 3.0])
+    a = ((1 - p) * (1 + p * limit**2)) ** -0.5
+    b = a * limit * p
+    kept = reference.keep(0, 4, p, KEY)
+    expected = np.where(kept, a * x + b, a * -limit + b)
+    np.testing.assert_allclose(reference.alpha_dropout(x, p, KEY), expected, rtol=1e-15)

@@ -1,0 +1,260 @@
+"""Masks by themselves: keep_mask and apply_mask."""
+
+import numpy as np
+import pytest
+import reference
+
+import fastdrop
+from fastdrop import apply_mask, dropout, keep_mask
+
+BLOCK = 16384
+
+
+def numbers(shape, dtype=np.float64):
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+def assert_same_bytes(result, expected):
+    assert result.dtype == expected.dtype
+    assert result.shape == expected.shape
+    assert result.tobytes() == expected.tobytes()
+
+
+# keep_mask
+
+
+@pytest.mark.parametrize("p", [0.5, 0.1, 1e-6, 1 - 2**-20, 2**-80, 0.0, 1.0])
+@pytest.mark.parametrize("offset", [0, 1, 63, BLOCK - 66, 123_456_789])
+def test_every_length_to_200(p, offset, key, words):
+    kept = reference.keep(offset, 200, p, words)
+    for size in range(201):
+        mask = keep_mask(size, p, rng=key, offset=offset)
+        assert mask.dtype == np.bool_
+        np.testing.assert_array_equal(mask, kept[:size])
+        bits = keep_mask(size, p, rng=key, offset=offset, packed=True)
+        assert_same_bytes(bits, reference.packed(kept[:size]))
+
+
+@pytest.mark.parametrize("threads", range(1, 6))
+@pytest.mark.parametrize("offset", [0, 64, 77, BLOCK - 1])
+def test_blocks_and_threads(threads, offset, key, words):
+    for size in (BLOCK, 9 * BLOCK, 11 * BLOCK + 77):
+        kept = reference.keep(offset, size, 0.3, words)
+        options = {"rng": key, "offset": offset, "num_threads": threads}
+        np.testing.assert_array_equal(keep_mask(size, 0.3, **options), kept)
+        assert_same_bytes(keep_mask(size, 0.3, packed=True, **options), reference.packed(kept))
+
+
+def test_it_is_the_mask_of_dropout(key):
+    x = np.ones((50, 60), np.float32)
+    np.testing.assert_array_equal(keep_mask(x.shape, 0.3, rng=key), dropout(x, 0.3, rng=key) != 0)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (2, 3, 4), [5], np.array([2, 3]), 7, 0])
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_shapes(shape, p, key):
+    mask = keep_mask(shape, p, rng=key)
+    assert mask.shape == np.zeros(shape).shape
+    assert mask.dtype == np.bool_
+    bits = keep_mask(shape, p, rng=key, packed=True)
+    assert_same_bytes(bits, reference.packed(mask.reshape(-1)))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_only_a_mask_that_is_drawn_advances_a_generator(packed):
+    rng = np.random.default_rng(3)
+    before = rng.bit_generator.state
+    keep_mask(5, 0.0, rng=rng, packed=packed)
+    keep_mask(5, 1.0, rng=rng, packed=packed)
+    keep_mask(0, 0.5, rng=rng, packed=packed)
+    assert rng.bit_generator.state == before
+    twin = np.random.default_rng(3)
+    _, used = dropout(np.ones(3), 0.5, rng=twin, return_key=True)
+    mask = keep_mask(99, 0.5, rng=rng, packed=packed)
+    assert_same_bytes(mask, keep_mask(99, 0.5, rng=used, packed=packed))
+    assert rng.bit_generator.state == twin.bit_generator.state
+
+
+def test_without_rng_keys_come_from_the_process():
+    fastdrop.manual_seed(3)
+    masks = [keep_mask(99), keep_mask(99, packed=True)]
+    fastdrop.manual_seed(3)
+    np.testing.assert_array_equal(dropout(np.ones(99)) != 0, masks[0])
+    assert_same_bytes(reference.packed(dropout(np.ones(99)) != 0), masks[1])
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"p": 1.5}, ValueError, "between 0 and 1, but got 1.5"),
+        ({"p": "a"}, TypeError, "p must be a real number"),
+        ({"shape": (3, -1)}, ValueError, r"negative.*\(3, -1\)"),
+        ({"shape": 2.0}, TypeError, "shape must be"),
+        ({"shape": (2, 2.0)}, TypeError, "shape must be"),
+        ({"shape": None}, TypeError, "shape must be"),
+        ({"offset": -1}, ValueError, "offset must be"),
+        ({"offset": 2**64 - 4}, ValueError, "offset must be"),
+        ({"offset": 1.0}, TypeError, "offset must be an integer"),
+        ({"rng": "seed"}, TypeError, "rng must be"),
+        ({"rng": -1}, ValueError, "seed must be 0 or more"),
+        ({"num_threads": 0}, ValueError, "num_threads must be 1 or more"),
+        ({"num_threads": 1.5}, TypeError, "num_threads must be an integer"),
+    ],
+)
+def test_bad_arguments_of_keep_mask(arguments, error, match, packed):
+    with pytest.raises(error, match=match):
+        keep_mask(**({"shape": 5, "packed": packed} | arguments))
+
+
+def test_a_packed_mask_takes_an_eighth_of_a_byte(key):
+    bits = keep_mask((1000, 1001), 0.3, rng=key, packed=True)
+    assert bits.nbytes == (1000 * 1001 + 7) // 8
+    assert bits.base is None
+
+
+# apply_mask
+
+
+@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_mask_gives_what_dropout_gives(p, scale, threads, dtype, key, words):
+    x = numbers((5, BLOCK // 2 + 7), dtype)
+    for packed in (True, False):
+        mask = keep_mask(x.shape, p, rng=key, packed=packed)
+        options = {"packed": packed, "scale": scale, "num_threads": threads}
+        expected = reference.dropout(x, p, words, scale=scale)
+        assert_same_bytes(apply_mask(x, mask, p, **options), expected)
+        out = np.ones_like(x)
+        assert apply_mask(x, mask, p, out=out, **options) is out
+        assert_same_bytes(out, expected)
+        y = x.copy()
+        assert apply_mask(y, mask, p, inplace=True, **options) is y
+        assert_same_bytes(y, expected)
+
+
+def test_every_length_of_a_mask(key, words):
+    x = numbers(200)
+    kept = reference.keep(0, 200, 0.4, words)
+    for size in range(201):
+        expected = reference.apply_mask(x[:size], kept[:size], 0.4)
+        assert_same_bytes(apply_mask(x[:size], kept[:size], 0.4), expected)
+        bits = reference.packed(kept[:size])
+        assert_same_bytes(apply_mask(x[:size], bits, 0.4, packed=True), expected)
+
+
+@pytest.mark.parametrize(
+    "mask_shape",
+    [(4, 5, 600), (5, 600), (600,), (1, 5, 1), (4, 1, 1), (4, 1, 600), (5, 1), (), (1,)],
+)
+@pytest.mark.parametrize("layout", ["C", "F", "view", "broadcast"])
+def test_a_mask_broadcasts(mask_shape, layout, dtype):
+    x = numbers((4, 5, 600), dtype)
+    mask = np.random.default_rng(1).random(mask_shape) < 0.5
+    if layout == "F":
+        mask = np.asfortranarray(mask)
+    elif layout == "view" and mask.ndim:
+        mask = np.repeat(mask, 2, axis=-1)[..., ::2]
+    elif layout == "broadcast":
+        mask = np.broadcast_to(mask, (4, 5, 600))
+    expected = reference.apply_mask(x, mask, 0.3)
+    for y in (x, np.asfortranarray(x), np.moveaxis(np.moveaxis(x, 1, 0).copy(), 0, 1), x[::-1]):
+        result = apply_mask(y, mask[::-1] if y.strides[0] < 0 and mask.ndim == 3 else mask, 0.3)
+        if y.strides[0] < 0:
+            y, result = y[::-1], result[::-1]
+            if mask.ndim != 3:
+                continue
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_lists_and_scalars_are_masks():
+    x = np.arange(1.0, 5.0).reshape(2, 2)
+    np.testing.assert_array_equal(apply_mask(x, [[True, False], [False, True]]), [[1, 0], [0, 4]])
+    np.testing.assert_array_equal(apply_mask(x, True), x)
+    np.testing.assert_array_equal(apply_mask(x, False), 0 * x)
+    np.testing.assert_array_equal(apply_mask(np.float64(3), True, 0.5), 6)
+    assert apply_mask(np.ones(()), np.array(False)).shape == ()
+
+
+def test_the_result_is_never_x_itself_but_in_place():
+    x = np.ones(5)
+    y = apply_mask(x, True)
+    assert y is not x
+    assert not np.shares_memory(x, y)
+
+
+def test_integers_need_no_scale():
+    x = np.arange(6, dtype=np.int16)
+    mask = x % 2 == 1
+    np.testing.assert_array_equal(apply_mask(x, mask), [0, 1, 0, 3, 0, 5])
+    np.testing.assert_array_equal(apply_mask(x, mask, 0.5, scale=False), [0, 1, 0, 3, 0, 5])
+    with pytest.raises(TypeError, match=r"int16.*float32.*scale=False"):
+        apply_mask(x, mask, 0.5)
+    assert not apply_mask(x, mask, 1.0).any()
+
+
+def test_dropped_elements_are_plus_zero(dtype):
+    x = np.full(100, np.nan, dtype)
+    mask = np.arange(100) % 3 > 0
+    y = apply_mask(x, mask, 0.5)
+    assert y[~mask].tobytes() == bytes(34 * dtype.itemsize)
+    assert np.isnan(y[mask]).all()
+
+
+def test_a_mask_may_lie_in_the_result():
+    memory = np.zeros(800, np.uint8)
+    out = memory.view(np.float64)
+    mask = memory[:100].view(np.bool_)
+    mask[::2] = True
+    expected = np.where(mask, 3.0, 0.0)
+    apply_mask(np.full(100, 3.0), mask, out=out)
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_out_may_overlap_x():
+    memory = numbers(300)
+    mask = np.arange(200) % 3 > 0
+    expected = np.where(mask, memory[:200], 0)
+    apply_mask(memory[:200], mask, out=memory[50:250])
+    np.testing.assert_array_equal(memory[50:250], expected)
+
+
+def test_a_large_result_is_stored_past_the_cache():
+    x = np.ones(2**22 + 100, np.float64)
+    mask = np.arange(x.size) % 3 > 0
+    out = np.zeros(x.size + 1)[1:]
+    for given in (mask, reference.packed(mask)):
+        out[...] = 7
+        apply_mask(x, given, 0.5, out=out, packed=given is not mask)
+        np.testing.assert_array_equal(out, np.where(mask, 2.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"mask": np.ones((3, 4), np.uint8)}, TypeError, "bool.*uint8"),
+        ({"mask": np.ones((3, 4))}, TypeError, "bool.*float64"),
+        ({"mask": np.ones((4, 3), bool)}, ValueError, r"broadcast.*\(3, 4\).*\(4, 3\)"),
+        ({"mask": np.ones((1, 3, 4), bool)}, ValueError, r"broadcast.*\(3, 4\).*\(1, 3, 4\)"),
+        ({"mask": np.ones((3, 0), bool)}, ValueError, r"broadcast.*\(3, 4\).*\(3, 0\)"),
+        ({"mask": np.ones(2, bool), "packed": True}, TypeError, "uint8.*bool"),
+        ({"mask": np.ones(1, np.uint8), "packed": True}, ValueError, r"\(2,\).*\(1,\)"),
+        ({"mask": np.ones((1, 2), np.uint8), "packed": True}, ValueError, r"\(2,\).*\(1, 2\)"),
+        ({"p": 1.5}, ValueError, "between 0 and 1, but got 1.5"),
+        ({"p": np.nan}, ValueError, "between 0 and 1, but got nan"),
+        ({"out": np.ones((4, 3))}, ValueError, r"\(3, 4\).*\(4, 3\)"),
+        ({"out": np.ones((3, 4), np.float32)}, TypeError, "float64.*float32"),
+        ({"out": np.ones((3, 4)), "inplace": True}, ValueError, "only one"),
+        ({"num_threads": 0}, ValueError, "num_threads must be 1 or more"),
+        ({"x": np.array(["a"])}, TypeError, "cannot drop elements of dtype"),
+        ({"x": [1.0], "inplace": True}, TypeError, "inplace=True needs an ndarray"),
+        ({"x": np.broadcast_to(1.0, (3, 4)), "inplace": True}, ValueError, "read-only"),
+    ],
+)
+def test_bad_arguments_of_apply_mask(arguments, error, match):
+    arguments = {"x": np.ones((3, 4)), "mask": np.ones((3, 4), bool)} | arguments
+    before = {name: a.tobytes() for name, a in arguments.items() if isinstance(a, np.ndarray)}
+    with pytest.raises(error, match=match):
+        apply_mask(**arguments)
+    assert before == {name: arguments[name].tobytes() for name in before}
