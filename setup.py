@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+from glob import glob
 
 import numpy
 from Cython.Build import cythonize
@@ -93,7 +94,7 @@ def extension(name):
         f"fastdrop._{name}",
         [f"pyx/_{name}.pyx"],
         include_dirs=["pyx", numpy.get_include()],
-        depends=["pyx/lanes.h", "pyx/apply.h", "pyx/lanes.pxd", "pyx/kernels.pxi", "pyx/keys.pxi"],
+        depends=glob("pyx/*.h") + glob("pyx/*.px[di]"),
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
     )
 

@@ -1,0 +1,113 @@
+"""Operations: what becomes of the elements, by what is asked and by their dtype."""
+
+# Of self-normalizing networks (Klambauer et al. 2017, arXiv:1706.02515): minus the limit of SELU.
+cdef double ALPHA = 1.7580993408473766
+
+# What becomes of an element that is kept; one that is dropped is 0, but for SHIFT.
+cdef enum Form:
+    SELECT   # x
+    SCALE    # x / (1 - p)
+    SHIFT    # a x + b, so that mean 0 and variance 1 are kept where a dropped element is -ALPHA
+    SLOPE    # a x, the gradient of SHIFT
+
+# Of the dtypes that packages add to NumPy, by their scalars' class: whether they are of numbers.
+cdef dict added_types = {}
+
+
+cdef bint is_number(cnp.ndarray x):
+    """Whether x holds numbers, of which the one with all bits 0 is 0."""
+    cdef int number = cnp.PyArray_TYPE(x)
+    if 0 <= number and cnp.PyTypeNum_ISNUMBER(number):
+        return True
+    if not cnp.PyTypeNum_ISUSERDEF(number):
+        return False
+    kind = x.dtype.type
+    if kind not in added_types:
+        try:
+            added_types[kind] = float(np.zeros((), x.dtype)[()]) == 0
+        except (TypeError, ValueError):
+            added_types[kind] = False
+    return added_types[kind]
+
+
+cdef bint is_bfloat16(cnp.ndarray x):
+    """Whether x is of the dtype bfloat16 of ml_dtypes, or of a package that brings its own."""
+    return cnp.PyTypeNum_ISUSERDEF(cnp.PyArray_TYPE(x)) and x.dtype.type.__name__ == "bfloat16"
+
+
+cdef int set_operation(Work *work, cnp.ndarray x, Form form, double p) except -1:
+    """Choose what is done to x's elements, and the numbers of the line."""
+    cdef:
+        Operation scaled
+        double a
+
+    work.item_bits = <int> (8 * cnp.PyArray_ITEMSIZE(x))
+    work.line.scale, work.line.shift, work.line.dropped = 1, 0, 0
+    if form == SELECT:
+        work.operation = selecting(x)
+        return 0
+    scaled = work.operation = scaling(x, form)
+    if form == SCALE:
+        work.line.scale = 1 / (1 - p)
+        if scaled == SCALE_FLOAT16:
+            work.line.scale = fd_round(work.line.scale, 11, 65504)
+        elif scaled == SCALE_BFLOAT16:
+            work.line.scale = fd_round(work.line.scale, 8, HUGE_VAL)
+        return 0
+    a = 1 / sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
+    work.line.scale = a
+    if form == SHIFT:
+        work.operation = <Operation> (scaled + SHIFT_FLOAT16 - SCALE_FLOAT16)
+        work.line.shift = a * ALPHA * p
+        work.line.dropped = bits_of(a * ALPHA * p - a * ALPHA, scaled)
+    return 0
+
+
+cdef Operation selecting(cnp.ndarray x) except PACK:
+    """The operation that keeps x's elements as they are."""
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(x)
+    if size == 1:
+        return SELECT1
+    if size == 2:
+        return SELECT2
+    if size == 4:
+        return SELECT4
+    if size == 8:
+        return SELECT8
+    if size == 16:
+        return SELECT16
+    if size == 32:
+        return SELECT32
+    raise TypeError(f"cannot drop elements of {size} bytes: convert x from its dtype {x.dtype}")
+
+
+cdef Operation scaling(cnp.ndarray x, Form form) except PACK:
+    """The operation that scales x's elements; complex ones are never shifted."""
+    cdef int number = cnp.PyArray_TYPE(x)
+    if number == cnp.NPY_FLOAT32:
+        return SCALE_FLOAT32
+    if number == cnp.NPY_FLOAT64:
+        return SCALE_FLOAT64
+    if number == cnp.NPY_FLOAT16:
+        return SCALE_FLOAT16
+    if number == cnp.NPY_COMPLEX64 and form == SCALE:
+        return SCALE_COMPLEX64
+    if number == cnp.NPY_COMPLEX128 and form == SCALE:
+        return SCALE_COMPLEX128
+    if is_bfloat16(x):
+        return SCALE_BFLOAT16
+    raise TypeError(
+        f"cannot drop elements of dtype {x.dtype} and scale the others: convert x to float32 or "
+        f"another float dtype{', or pass scale=False' if form == SCALE else ''}"
+    )
+
+
+cdef uint64_t bits_of(double value, Operation scaled) noexcept:
+    """A number in the dtype that an operation scales, as bits repeated to 64."""
+    if scaled == SCALE_FLOAT16:
+        return fd_bits_float16(value)
+    if scaled == SCALE_BFLOAT16:
+        return fd_bits_bfloat16(value)
+    if scaled == SCALE_FLOAT32:
+        return fd_bits_float32(value)
+    return fd_bits_float64(value)
