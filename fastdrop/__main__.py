@@ -63,7 +63,7 @@ def time_an_element(size: int, p: float) -> list[float]:
     return best
 
 
-def apply(source: Path, target: Path, p: float, seed: int | None) -> None:
+def apply(source: Path, target: Path, p: float, seed: int | None, scale: bool) -> None:
     """Drop the elements of one .npy file into another.
 
     The result is written beside the target and takes its name only when it is whole.
@@ -77,7 +77,7 @@ def apply(source: Path, target: Path, p: float, seed: int | None) -> None:
     if part.exists():
         raise FileExistsError(f"{part} is in the way: remove it")
     try:
-        write_dropped(x, part, target, p, seed)
+        write_dropped(x, part, target, p, seed, scale)
         os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -95,9 +95,12 @@ def open_array(path: Path) -> np.ndarray:
         raise ValueError(f"{path} is no .npy file of numbers: {error}") from error
 
 
-def write_dropped(x: np.ndarray, path: Path, target: Path, p: float, seed: int | None) -> None:
+def write_dropped(
+    x: np.ndarray, path: Path, target: Path, p: float, seed: int | None, scale: bool
+) -> None:
     """Write dropout(x) to a new .npy file of x's dtype, shape and order, and the target's mode."""
-    fastdrop.dropout(x[:0] if x.ndim else x, p, rng=seed)  # errors come before a byte is written
+    # Errors come before a byte is written.
+    fastdrop.dropout(x[:0] if x.ndim else x, p, rng=seed, scale=scale)
     fortran = x.flags.f_contiguous and not x.flags.c_contiguous
     y = np.lib.format.open_memmap(
         path, mode="w+", dtype=x.dtype, shape=x.shape, fortran_order=fortran
@@ -108,7 +111,7 @@ def write_dropped(x: np.ndarray, path: Path, target: Path, p: float, seed: int |
         # A full disk must be an error now, not a fault in the middle of the mapped file.
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    fastdrop.dropout(x, p, rng=seed, out=y)
+    fastdrop.dropout(x, p, rng=seed, out=y, scale=scale)
     y.flush()
 
 
@@ -119,16 +122,20 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="what was built, an example, and the time it takes")
     command = commands.add_parser("apply", help="drop the elements of a .npy file")
-    command.add_argument("input", type=Path, help="a .npy file of float32 or float64")
+    command.add_argument("input", type=Path, help="a .npy file of numbers")
     command.add_argument("output", type=Path, help="the .npy file to write")
     command.add_argument("-p", type=float, default=0.5, help="drop probability (default 0.5)")
     command.add_argument("--seed", type=int, help="the same seed drops the same elements")
+    command.add_argument(
+        "--no-scale", action="store_true", help="leave kept elements as they are, in any dtype"
+    )
     options = parser.parse_args(arguments)
     try:
         if options.command == "demo":
             demo()
         else:
-            apply(options.input, options.output, options.p, options.seed)
+            scale = not options.no_scale
+            apply(options.input, options.output, options.p, options.seed, scale)
         sys.stdout.flush()
     except BrokenPipeError:  # a reader such as head has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

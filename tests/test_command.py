@@ -40,6 +40,17 @@ def test_apply_drops_a_file(source, capsys):
     assert sorted(p.name for p in source.parent.iterdir()) == ["x.npy", "y.npy"]
 
 
+def test_apply_without_scaling_takes_integers(source, capsys):
+    np.save(source, np.arange(1000, dtype=np.uint8))
+    target = source.with_name("y.npy")
+    assert main(["apply", str(source), str(target), "-p", "0.1", "--seed", "7"]) == 1
+    assert "uint8" in capsys.readouterr().err
+    assert not target.exists()
+    assert main(["apply", str(source), str(target), "-p", "0.1", "--seed", "7", "--no-scale"]) == 0
+    expected = fastdrop.dropout(np.load(source), 0.1, rng=7, scale=False)
+    np.testing.assert_array_equal(np.load(target), expected)
+
+
 @pytest.mark.parametrize("seed", [[], ["--seed", "7"]])
 @pytest.mark.parametrize("p", ["0", "1", "0.5"])
 def test_apply_with_every_kind_of_p(source, p, seed):
