@@ -263,6 +263,15 @@ class Dropout3d(_Layer):
     _drop = _pass_back = staticmethod(dropout3d)
 
 
+def _alpha_slope(
+    grad: ArrayLike, p: float, training: bool, rng: KeySource, noise_shape: Any = None
+) -> Any:
+    """How a gradient passes through alpha dropout."""
+    return _frontdoor.alpha_dropout(
+        grad, p, training, False, rng, None, noise_shape, True, 0, False, None
+    )
+
+
 class AlphaDropout(_Layer):
     """`fastdrop.alpha_dropout` as a layer, for networks of SELU.
 
@@ -281,11 +290,7 @@ class AlphaDropout(_Layer):
 
     _drop = staticmethod(alpha_dropout)
 
-    @staticmethod
-    def _pass_back(grad: ArrayLike, p: float, training: bool, rng: KeySource) -> Any:
-        return _frontdoor.alpha_dropout(
-            grad, p, training, False, rng, None, None, True, 0, False, None
-        )
+    _pass_back = staticmethod(_alpha_slope)
 
 
 class FeatureAlphaDropout(_Layer):
@@ -308,9 +313,7 @@ class FeatureAlphaDropout(_Layer):
     @staticmethod
     def _pass_back(grad: ArrayLike, p: float, training: bool, rng: KeySource) -> Any:
         grad = np.asarray(grad)
-        return _frontdoor.alpha_dropout(
-            grad, p, training, False, rng, None, feature_noise(grad), True, 0, False, None
-        )
+        return _alpha_slope(grad, p, training, rng, feature_noise(grad))
 
 
 def _source(rng: KeySource) -> Generator | Stream | None:

@@ -226,27 +226,20 @@ FD_INLINE fd_units32 fd_narrow_float16(fd_floats x)
     return (bits >> 16 & 0x8000) | fd_select((fd_ints32)size > (255 << 23), quiet, number);
 }
 
+#if FD_BYTES >= 32
 #if FD_BYTES == 64
+#define FD_HALF(x, i) _mm512_extracti64x4_epi64((__m512i)(x), i)
+#define FD_JOIN(a, b) _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1)
+#else
+#define FD_HALF(x, i) _mm256_extracti128_si256((__m256i)(x), i)
+#define FD_JOIN(a, b) _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1)
+#endif
+#define FD_NARROW(x) FD_SIMD(cvtps_ph)(x, _MM_FROUND_TO_NEAREST_INT)
 FD_INLINE fd_vector fd_float16(fd_vector x, fd_line line, int shifted)
 {
-    const __m256i low = _mm512_castsi512_si256((__m512i)x);
-    const __m256i high = _mm512_extracti64x4_epi64((__m512i)x, 1);
-    const fd_floats a = fd_on_line((fd_floats)_mm512_cvtph_ps(low), line, shifted);
-    const fd_floats b = fd_on_line((fd_floats)_mm512_cvtph_ps(high), line, shifted);
-    return (fd_vector)_mm512_inserti64x4(
-        _mm512_castsi256_si512(_mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT)),
-        _mm512_cvtps_ph((__m512)b, _MM_FROUND_TO_NEAREST_INT), 1);
-}
-#elif FD_BYTES == 32
-FD_INLINE fd_vector fd_float16(fd_vector x, fd_line line, int shifted)
-{
-    const __m128i low = _mm256_castsi256_si128((__m256i)x);
-    const __m128i high = _mm256_extracti128_si256((__m256i)x, 1);
-    const fd_floats a = fd_on_line((fd_floats)_mm256_cvtph_ps(low), line, shifted);
-    const fd_floats b = fd_on_line((fd_floats)_mm256_cvtph_ps(high), line, shifted);
-    return (fd_vector)_mm256_inserti128_si256(
-        _mm256_castsi128_si256(_mm256_cvtps_ph((__m256)a, _MM_FROUND_TO_NEAREST_INT)),
-        _mm256_cvtps_ph((__m256)b, _MM_FROUND_TO_NEAREST_INT), 1);
+    const fd_floats a = fd_on_line((fd_floats)FD_SIMD(cvtph_ps)(FD_HALF(x, 0)), line, shifted);
+    const fd_floats b = fd_on_line((fd_floats)FD_SIMD(cvtph_ps)(FD_HALF(x, 1)), line, shifted);
+    return (fd_vector)FD_JOIN(FD_NARROW(a), FD_NARROW(b));
 }
 #else
 /* The float32 equal to the float16 in the upper half of each unit. The product with 2^-112 sets the

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import reference
+from arrays import assert_same_bytes, numbers
 
 import fastdrop
 from fastdrop import Key, dropout
@@ -14,16 +15,6 @@ FUNCTIONS = {
     "dropout2d": (fastdrop.dropout2d, [(5, 7, 4, 9), (7, 4, 9)]),
     "dropout3d": (fastdrop.dropout3d, [(5, 7, 4, 3, 9), (7, 4, 3, 9)]),
 }
-
-
-def numbers(shape, dtype=np.float64):
-    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
-
-
-def assert_same_bytes(result, expected):
-    assert result.dtype == expected.dtype
-    assert result.shape == expected.shape
-    assert result.tobytes() == expected.tobytes()
 
 
 # noise_shape

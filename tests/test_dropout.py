@@ -5,15 +5,12 @@ import inspect
 import numpy as np
 import pytest
 import reference
+from arrays import numbers
 
 import fastdrop
 from fastdrop import Key, dropout
 
 N = 3 * 16384 + 77
-
-
-def numbers(shape, dtype=np.float64):
-    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
 
 
 def expected(x, p, words, offset=0):

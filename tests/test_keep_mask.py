@@ -3,21 +3,12 @@
 import numpy as np
 import pytest
 import reference
+from arrays import assert_same_bytes, numbers
 
 import fastdrop
 from fastdrop import apply_mask, dropout, keep_mask
 
 BLOCK = 16384
-
-
-def numbers(shape, dtype=np.float64):
-    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
-
-
-def assert_same_bytes(result, expected):
-    assert result.dtype == expected.dtype
-    assert result.shape == expected.shape
-    assert result.tobytes() == expected.tobytes()
 
 
 # keep_mask

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import reference
+from arrays import assert_same_bytes
 
 import fastdrop
 
@@ -34,12 +35,6 @@ def select(x, mask, p):
 def kept(size, p, key, offset=0, **options):
     """Decisions of the compiled kernel, True where kept."""
     return fastdrop.dropout(np.ones(size, np.float32), p, rng=key, offset=offset, **options) != 0
-
-
-def assert_same_bytes(result, expected):
-    assert result.dtype == expected.dtype
-    assert result.shape == expected.shape
-    assert result.tobytes() == expected.tobytes()
 
 
 # Against the reference

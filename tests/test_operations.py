@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from arrays import numbers
 
 import fastdrop
 from fastdrop import alpha_dropout, apply_mask, dropout
@@ -32,10 +33,6 @@ def random_bits(size, dtype):
     if dtype == np.bool_:
         return rng.integers(0, 2, size).astype(bool)
     return rng.integers(0, 256, size * dtype.itemsize, dtype=np.uint8).view(dtype)
-
-
-def numbers(shape, dtype):
-    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
 
 
 def selected(x, kept):
