@@ -308,6 +308,7 @@ def alpha_dropout(
     *,
     rng=None,
     out=None,
+    noise_shape=None,
     offset=0,
     return_key=False,
     num_threads=None,
@@ -322,7 +323,7 @@ def alpha_dropout(
         Probability of an element to be dropped, in [0, 1].
     training : bool, optional
         If false, as it is by default, x itself is returned, as in PyTorch.
-    inplace, rng, out, offset, return_key, num_threads
+    inplace, rng, out, noise_shape, offset, return_key, num_threads
         As for `dropout`.
 
     Returns
@@ -358,7 +359,7 @@ def alpha_dropout(
     (True, True)
     """
     return _frontdoor.alpha_dropout(
-        x, p, training, inplace, rng, out, None, False, offset, return_key, num_threads
+        x, p, training, inplace, rng, out, noise_shape, False, offset, return_key, num_threads
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +37,11 @@ class _Layer:
         self.inplace = inplace
         self.training = True
         self._rng = _source(rng)
-        self._last: tuple[tuple[int, ...], float, bool, Key | None] | None = None
+        self._last: tuple[tuple[int, ...], float, bool, Key | None, dict[str, Any]] | None = None
+
+    def _options(self) -> dict[str, Any]:
+        """What a class of layers passes to its functions beside what all do."""
+        return {}
 
     @property
     def p(self) -> float:
@@ -68,8 +72,9 @@ class _Layer:
         p, training = self.p, self.training
         self._last = None  # a forward that fails leaves no older mask to go backward through
         y: NDArray[Any]
-        y, key = self._drop(x, p, training, self.inplace, rng=self._rng, return_key=True)
-        self._last = y.shape, p, training, key
+        options = self._options()
+        y, key = self._drop(x, p, training, self.inplace, rng=self._rng, return_key=True, **options)
+        self._last = y.shape, p, training, key, options
         return y
 
     def backward(self, grad: ArrayLike) -> NDArray[Any]:
@@ -95,12 +100,12 @@ class _Layer:
         """
         if self._last is None:
             raise RuntimeError("backward needs a forward before it: there is no mask yet")
-        shape, p, training, key = self._last
+        shape, p, training, key, options = self._last
         if np.shape(grad) != shape:
             raise ValueError(
                 f"grad must have the shape {shape} of the last forward, but has {np.shape(grad)}"
             )
-        result: NDArray[Any] = self._pass_back(grad, p, training, rng=key)
+        result: NDArray[Any] = self._pass_back(grad, p, training, rng=key, **options)
         return result
 
     def train(self, mode: bool = True) -> Self:
@@ -156,7 +161,30 @@ class _Layer:
         return f"{type(self).__name__}(p={self.p}, inplace={self.inplace})"
 
 
-class Dropout(_Layer):
+class _NoiseLayer(_Layer):
+    """A layer whose mask can be shared along axes."""
+
+    def __init__(
+        self,
+        p: float = 0.5,
+        inplace: bool = False,
+        *,
+        rng: KeySource = None,
+        noise_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        super().__init__(p, inplace, rng=rng)
+        self.noise_shape = noise_shape
+
+    def _options(self) -> dict[str, Any]:
+        return {"noise_shape": self.noise_shape}
+
+    def __repr__(self) -> str:
+        if self.noise_shape is None:
+            return super().__repr__()
+        return f"{super().__repr__()[:-1]}, noise_shape={self.noise_shape})"
+
+
+class Dropout(_NoiseLayer):
     """`fastdrop.dropout` as a layer, with a backward pass that stores no mask.
 
     Parameters
@@ -173,12 +201,16 @@ class Dropout(_Layer):
         ``Key(rng).fold_in(n)``. So layers built alike drop the same elements at each call: give the
         layers of one network a key each, from `Key.spawn`. A generator is shared with its other
         users. None takes keys from the process's own stream.
+    noise_shape : sequence of int or None, optional
+        As for `fastdrop.dropout`: 1 for each axis along which all elements share a decision, None
+        for the others.
 
     Attributes
     ----------
     p : float
         May be assigned; an invalid value is refused.
     inplace : bool
+    noise_shape : sequence of int or None
     training : bool
         True at first; see `train` and `eval`.
 
@@ -212,7 +244,7 @@ class Dropout(_Layer):
 class Dropout1d(_Layer):
     """`fastdrop.dropout1d` as a layer: whole channels of (N, C, L) or (C, L).
 
-    Parameters, attributes, errors and notes are those of `Dropout`.
+    Parameters, attributes, errors and notes are those of `Dropout`, but for `noise_shape`.
 
     Examples
     --------
@@ -230,7 +262,7 @@ class Dropout1d(_Layer):
 class Dropout2d(_Layer):
     """`fastdrop.dropout2d` as a layer: whole channels of (N, C, H, W) or (C, H, W).
 
-    Parameters, attributes, errors and notes are those of `Dropout`.
+    Parameters, attributes, errors and notes are those of `Dropout`, but for `noise_shape`.
 
     Examples
     --------
@@ -248,7 +280,7 @@ class Dropout2d(_Layer):
 class Dropout3d(_Layer):
     """`fastdrop.dropout3d` as a layer: whole channels of (N, C, D, H, W) or (C, D, H, W).
 
-    Parameters, attributes, errors and notes are those of `Dropout`.
+    Parameters, attributes, errors and notes are those of `Dropout`, but for `noise_shape`.
 
     Examples
     --------
@@ -264,7 +296,11 @@ class Dropout3d(_Layer):
 
 
 def _alpha_slope(
-    grad: ArrayLike, p: float, training: bool, rng: KeySource, noise_shape: Any = None
+    grad: ArrayLike,
+    p: float,
+    training: bool,
+    rng: KeySource,
+    noise_shape: Sequence[int | None] | None = None,
 ) -> Any:
     """How a gradient passes through alpha dropout."""
     return _frontdoor.alpha_dropout(
@@ -272,7 +308,7 @@ def _alpha_slope(
     )
 
 
-class AlphaDropout(_Layer):
+class AlphaDropout(_NoiseLayer):
     """`fastdrop.alpha_dropout` as a layer, for networks of SELU.
 
     Parameters, attributes, errors and notes are those of `Dropout`; `inplace` works, which in
@@ -296,8 +332,8 @@ class AlphaDropout(_Layer):
 class FeatureAlphaDropout(_Layer):
     """`fastdrop.feature_alpha_dropout` as a layer: whole channels of (N, C, ...).
 
-    Parameters, attributes, errors and notes are those of `Dropout`; `inplace` works, which in
-    PyTorch it does not.
+    Parameters, attributes, errors and notes are those of `Dropout`, but for `noise_shape`;
+    `inplace` works, which in PyTorch it does not.
 
     Examples
     --------

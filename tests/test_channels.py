@@ -215,7 +215,15 @@ def test_channels_last_in_memory(key, words):
     np.testing.assert_array_equal(y, reference.dropout(x, 0.4, words, 0, (3, 16, 1, 1)))
 
 
-# feature_alpha_dropout
+# alpha_dropout and feature_alpha_dropout
+
+
+@pytest.mark.parametrize("noise", [(6, 1, 50), (1, 7, 1), (6, 7, 50)])
+def test_alpha_dropout_shares_its_decisions_along_axes(noise, real_dtype, key, words):
+    x = numbers((6, 7, 50), real_dtype)
+    expected = reference.alpha_dropout(x, 0.4, words, 3, noise)
+    y = fastdrop.alpha_dropout(x, 0.4, True, rng=key, offset=3, noise_shape=noise)
+    assert_same_bytes(y, expected)
 
 
 @pytest.mark.parametrize("shape", [(6, 7), (6, 7, 50), (6, 7, 5, 10), (2, 3, 4, 5, 6, 7)])

@@ -110,6 +110,24 @@ def test_inplace_writes_into_x(kind, real_dtype):
     np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.parametrize("make", [fastdrop.Dropout, fastdrop.AlphaDropout])
+def test_a_layer_shares_its_decisions_along_axes(make):
+    layer = make(0.5, rng=7, noise_shape=(None, 1, None))
+    assert repr(layer) == f"{make.__name__}(p=0.5, inplace=False, noise_shape=(None, 1, None))"
+    x = np.ones((5, 6, 7))
+    y = layer(x)
+    kept = fastdrop.keep_mask((5, 1, 7), 0.5, rng=Key(7).fold_in(0))
+    np.testing.assert_array_equal(y == y.max(), np.broadcast_to(kept, x.shape))
+    layer.noise_shape = None  # backward belongs to the last forward
+    twin = pickle.loads(pickle.dumps(layer))
+    for same in (layer, twin):
+        np.testing.assert_array_equal(same.backward(x) != 0, np.broadcast_to(kept, x.shape))
+    assert repr(layer) == f"{make.__name__}(p=0.5, inplace=False)"
+    layer.noise_shape = (5, 6)
+    with pytest.raises(ValueError, match="noise_shape must have"):
+        layer(x)
+
+
 # backward
 
 
