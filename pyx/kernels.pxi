@@ -206,6 +206,7 @@ cdef struct Reader:
     Py_ssize_t begun        # elements of it that have been read
     Py_ssize_t cycle        # the row's
     Py_ssize_t index[MOST_AXES]
+    fd_spread spread
 
 
 cdef void open_mask(Reader *reader, const Mask *mask, Py_ssize_t at) noexcept nogil:
@@ -213,6 +214,9 @@ cdef void open_mask(Reader *reader, const Mask *mask, Py_ssize_t at) noexcept no
     cdef int axis
 
     reader.mask = mask
+    reader.spread.count = 0  # decisions that are repeated at once
+    if mask.row_step == 1 and 2 <= mask.repeat <= 32:
+        fd_set_spread(&reader.spread, <int> mask.repeat)
     reader.begun = at % mask.repeat
     at //= mask.repeat
     reader.decision = at % mask.row
@@ -227,11 +231,11 @@ cdef void open_mask(Reader *reader, const Mask *mask, Py_ssize_t at) noexcept no
 
 
 cdef inline void next_row(Reader *reader) noexcept nogil:
+    """Go on to the row's next cycle, or along the axes above."""
     cdef:
         const Mask *mask = reader.mask
         int axis
 
-    reader.decision = 0
     reader.cycle += 1
     if reader.cycle < mask.cycles:
         return
@@ -263,39 +267,53 @@ cdef void read_mask(Reader *reader, uint64_t *keep, Py_ssize_t size) noexcept no
     """Make the keep words of the next `size` elements; `keep` holds a word more."""
     cdef:
         const Mask *mask = reader.mask
-        Py_ssize_t have = 0, row_begin = -1, first, take, run, done
+        Py_ssize_t repeat = mask.repeat, row = mask.row, step = mask.row_step
+        Py_ssize_t begun = reader.begun, decision = reader.decision
+        Py_ssize_t have = 0, row_begin = -1, count, done
         uint64_t some
 
     while have < size:
-        if reader.decision == 0 and reader.begun == 0:
+        if decision == 0 and begun == 0:
             row_begin = have
-        first = reader.bit + reader.decision * mask.row_step
-        if mask.repeat == 1 and mask.row_step == 1:  # decisions as they lie in the mask
-            run = min(size - have, mask.row - reader.decision)
-            for done in range(0, run, 64):
-                put(keep, have + done, fd_bits_from(mask.bits, first + done), min(run - done, 64))
-            reader.decision += run
-        elif mask.row_step == 1 and reader.begun == 0 and mask.repeat <= min(size - have, 32):
-            take = min(FD_WORD, size - have) // mask.repeat  # whole decisions, each several times
-            take = min(take, mask.row - reader.decision)
-            run = take * mask.repeat
-            some = fd_repeat_bits(fd_bits_from(mask.bits, first), <int> mask.repeat)
-            put(keep, have, some, run)
-            reader.decision += take
-        else:  # one decision, or what is left of it
-            run = min(size - have, mask.repeat - reader.begun)
-            some = <uint64_t> 0 - (fd_bits_from(mask.bits, first) & 1)
-            for done in range(0, run, 64):
-                put(keep, have + done, some, min(run - done, 64))
-            reader.begun += run
-            if reader.begun == mask.repeat:
-                reader.begun = 0
-                reader.decision += 1
-        have += run
-        if reader.decision == mask.row:
+        if repeat == 1 and step == 1:  # decisions as they lie in the mask
+            count = min(size - have, row - decision)
+            for done in range(0, count, 64):
+                some = fd_bits_from(mask.bits, reader.bit + decision + done)
+                put(keep, have + done, some, min(count - done, 64))
+            have += count
+            decision += count
+        else:
+            while begun == 0 and decision < row:  # as many as fit into a word
+                count = min(reader.spread.count, row - decision)
+                if count * repeat > size - have:
+                    count = (size - have) // repeat
+                if count == 0:
+                    break
+                some = fd_repeat_bits(
+                    fd_bits_from(mask.bits, reader.bit + decision), &reader.spread
+                )
+                put(keep, have, some, count * repeat)
+                have += count * repeat
+                decision += count
+            while have < size and decision < row:  # one, or what is left of it
+                some = fd_bits_from(mask.bits, reader.bit + decision * step)
+                some = <uint64_t> 0 - (some & 1)
+                count = min(size - have, repeat - begun)
+                for done in range(0, count, 64):
+                    put(keep, have + done, some, min(count - done, 64))
+                have += count
+                begun += count
+                if begun == repeat:
+                    begun = 0
+                    decision += 1
+                    if reader.spread.count:
+                        break
+        if decision == row:
+            decision = 0
             if row_begin >= 0:
                 have += repeat_row(reader, keep, have, have - row_begin, size - have)
             next_row(reader)
+    reader.begun, reader.decision = begun, decision
 
 
 cdef Py_ssize_t repeat_row(

@@ -315,13 +315,35 @@ FD_INLINE uint64_t fd_bits_from(const uint64_t *bits, ptrdiff_t at)
     return fd_window(fd_little_endian(word[0]), fd_little_endian(word[1]), (int)(at % FD_WORD));
 }
 
-/* The lowest 64 / repeat bits, each `repeat` times, 2 <= repeat <= 64. */
-FD_INLINE uint64_t fd_repeat_bits(uint64_t bits, int repeat)
+/* How to draw bits apart: by what shifts and masks (as for Morton codes; Warren, Hacker's Delight,
+ * 2nd edition, section 7-1), and how many of them fit into a word then. */
+typedef struct {
+    int repeat, count;
+    int shift[5]; /* of groups of 16, 8, 4, 2 bits, and 1 */
+    uint64_t mask[5];
+} fd_spread;
+
+/* For 2 <= repeat <= 32. */
+FD_OUTLINE void fd_set_spread(fd_spread *spread, int repeat)
 {
-    uint64_t spread = 0;
-    for (int to = 0; to <= FD_WORD - repeat; to += repeat, bits >>= 1)
-        spread |= (bits & 1) << to;
-    return spread * (UINT64_MAX >> (FD_WORD - repeat));
+    spread->repeat = repeat;
+    spread->count = FD_WORD / repeat;
+    for (int i = 0, group = 16; i < 5; ++i, group /= 2) {
+        const int shift = group * (repeat - 1);
+        spread->shift[i] = shift < FD_WORD ? shift : FD_WORD - 1; /* out of the mask */
+        spread->mask[i] = 0;
+        for (int at = 0; at < FD_WORD; at += group * repeat)
+            spread->mask[i] |= ((UINT64_C(1) << group) - 1) << at;
+    }
+}
+
+/* The lowest `count` bits, each `repeat` times. */
+FD_INLINE uint64_t fd_repeat_bits(uint64_t bits, const fd_spread *spread)
+{
+    bits &= 0xffffffff;
+    for (int i = 0; i < 5; ++i)
+        bits = (bits | bits << spread->shift[i]) & spread->mask[i];
+    return bits * (UINT64_MAX >> (FD_WORD - spread->repeat));
 }
 
 /* Turn a square of 64 x 64 bits: bit c of word r becomes bit r of word c (the halving exchange of

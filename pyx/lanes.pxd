@@ -19,6 +19,9 @@ cdef extern from "lanes.h" nogil:
         fd_lanes lanes
         uint64_t next
 
+    ctypedef struct fd_spread:
+        int count
+
     void fd_set_probability(fd_rule *rule, double p)
     void fd_fold_in(uint64_t *words, uint64_t k0, uint64_t k1, uint64_t n)
     uint64_t fd_keep_word(fd_lanes *lanes, const fd_rule *rule, uint64_t first)
@@ -28,7 +31,8 @@ cdef extern from "lanes.h" nogil:
     uint64_t fd_little_endian(uint64_t word)
     uint64_t fd_window(uint64_t word, uint64_t next, int shift)
     uint64_t fd_bits_from(const uint64_t *bits, Py_ssize_t at)
-    uint64_t fd_repeat_bits(uint64_t bits, int repeat)
+    void fd_set_spread(fd_spread *spread, int repeat)
+    uint64_t fd_repeat_bits(uint64_t bits, const fd_spread *spread)
     void fd_turn(uint64_t *square)
 
 
