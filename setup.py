@@ -1,6 +1,7 @@
 """Build: an OpenMP probe, flags by compiler, and the kernels compiled once per CPU level."""
 
 import os
+import shlex
 import subprocess
 import tempfile
 from glob import glob
@@ -48,7 +49,7 @@ class BuildKernels(build_ext):
             self.warn("OpenMP was not found: every call will work on one thread")
         for extension in list(self.extensions):
             flags = LEVELS.get(extension.name.rpartition("_")[2], [])
-            if flags and not (unix and self.builds(LEVEL_PROBE, flags)):
+            if flags and not (unix and self.compiles(LEVEL_PROBE, flags)):
                 self.warn(f"{extension.name} is left out: the compiler cannot build it")
                 self.extensions.remove(extension)
                 continue
@@ -69,12 +70,12 @@ class BuildKernels(build_ext):
     def find_openmp(self):
         """The first arguments with which a program compiles, links and runs on a team."""
         for compile_args, link_args in OPENMP:
-            if self.builds(OPENMP_PROBE, compile_args, link_args, run=True):
+            if self.compiles(OPENMP_PROBE, compile_args, link_args):
                 return compile_args, link_args
         return [], []
 
-    def builds(self, source, compile_args, link_args=(), run=False):
-        """Whether a program compiles and links, and, if asked, runs to success."""
+    def compiles(self, source, compile_args, link_args=None):
+        """Whether a program compiles and, given arguments to link it with, runs to success."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "probe.c")
             program = os.path.join(folder, "probe")
@@ -82,8 +83,12 @@ class BuildKernels(build_ext):
                 file.write(source)
             try:
                 objects = self.compiler.compile([path], folder, extra_postargs=compile_args)
-                self.compiler.link_executable(objects, program, extra_postargs=list(link_args))
-                return not run or subprocess.run([program]).returncode == 0
+                if link_args is None:
+                    return True
+                # distutils gives LDFLAGS to shared objects alone.
+                link_args = [*shlex.split(os.environ.get("LDFLAGS", "")), *link_args]
+                self.compiler.link_executable(objects, program, extra_postargs=link_args)
+                return subprocess.run([program]).returncode == 0
             except (CompileError, LinkError, OSError):
                 return False
 

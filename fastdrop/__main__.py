@@ -141,7 +141,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (OSError, TypeError, ValueError) as error:
-        print(f"fastdrop: {error}", file=sys.stderr)
+        message = str(error).replace("call the function with scale=False", "pass --no-scale")
+        print(f"fastdrop: {message}", file=sys.stderr)
         return 1
     return 0
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import fastdrop
 from fastdrop import _machine, forks, kernels, threads
 
 MASK_FORMAT = 1
+
+
+@overload
+def show_config(mode: Literal["stdout"] = ...) -> None: ...
+
+
+@overload
+def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
 
 
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:

@@ -77,8 +77,8 @@ def dropout(
         does not fit x; if `offset` is negative or `num_threads` less than 1.
     TypeError
         If x holds no numbers, or such as cannot be scaled; if `out` has another dtype or is no
-        ndarray; if
-        ``inplace=True`` and x is no ndarray; if `rng` is of another type.
+        ndarray; if ``inplace=True`` and x is no ndarray; if `rng` or another argument is of another
+        type.
 
     Notes
     -----
@@ -138,8 +138,8 @@ def dropout1d(
     Parameters
     ----------
     x : array_like
-        Of shape (N, C, L) or (C, L), and of a dtype as for `dropout`. Each
-        channel, of shape (L,), is dropped or kept as a whole.
+        Of shape (N, C, L) or (C, L), and of a dtype as for
+        `dropout`. Each channel, of shape (L,), is dropped or kept as a whole.
     p, training, inplace, rng, out, scale, return_key, num_threads
         As for `dropout`.
     offset : int, optional
@@ -161,9 +161,8 @@ def dropout1d(
 
     Notes
     -----
-    The same as `dropout` with a `noise_shape` that is 1 in the last axis, and the operation
-    of `torch.nn.functional.dropout1d`
-    (Tompson et al. 2015, arXiv:1411.4280).
+    The same as `dropout` with a `noise_shape` that is 1 in the last axis; of Tompson et al.
+    (2015), arXiv:1411.4280, and `torch.nn.functional.dropout1d`.
 
     Examples
     --------
@@ -174,7 +173,7 @@ def dropout1d(
            [2., 2., 2., 2.]])
     """
     x = _frontdoor.as_array(x, inplace)
-    noise_shape = _channels(x, "dropout1d", "L")
+    noise_shape = _channels(_frontdoor.plain(x), "dropout1d", "L")
     return _frontdoor.dropout(
         x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
     )
@@ -198,8 +197,8 @@ def dropout2d(
     Parameters
     ----------
     x : array_like
-        Of shape (N, C, H, W) or (C, H, W), and of a dtype as for `dropout`. Each
-        channel, of shape (H, W), is dropped or kept as a whole.
+        Of shape (N, C, H, W) or (C, H, W), and of a dtype as for
+        `dropout`. Each channel, of shape (H, W), is dropped or kept as a whole.
     p, training, inplace, rng, out, scale, return_key, num_threads
         As for `dropout`.
     offset : int, optional
@@ -221,9 +220,9 @@ def dropout2d(
 
     Notes
     -----
-    The same as `dropout` with a `noise_shape` that is 1 in the last two axes, and the operation
-    of `torch.nn.functional.dropout2d`, but for 3-D input, which that takes as (N, C, L)
-    (Tompson et al. 2015, arXiv:1411.4280).
+    The same as `dropout` with a `noise_shape` that is 1 in the last two axes; of Tompson et al.
+    (2015), arXiv:1411.4280, and `torch.nn.functional.dropout2d`, but for 3-D input, which that
+    takes as (N, C, L).
 
     Examples
     --------
@@ -234,7 +233,7 @@ def dropout2d(
            [2., 2., 0., 0.]])
     """
     x = _frontdoor.as_array(x, inplace)
-    noise_shape = _channels(x, "dropout2d", "H, W")
+    noise_shape = _channels(_frontdoor.plain(x), "dropout2d", "H, W")
     return _frontdoor.dropout(
         x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
     )
@@ -258,8 +257,8 @@ def dropout3d(
     Parameters
     ----------
     x : array_like
-        Of shape (N, C, D, H, W) or (C, D, H, W), and of a dtype as for `dropout`. Each
-        channel, of shape (D, H, W), is dropped or kept as a whole.
+        Of shape (N, C, D, H, W) or (C, D, H, W), and of a dtype as for
+        `dropout`. Each channel, of shape (D, H, W), is dropped or kept as a whole.
     p, training, inplace, rng, out, scale, return_key, num_threads
         As for `dropout`.
     offset : int, optional
@@ -281,9 +280,8 @@ def dropout3d(
 
     Notes
     -----
-    The same as `dropout` with a `noise_shape` that is 1 in the last three axes, and the operation
-    of `torch.nn.functional.dropout3d`
-    (Tompson et al. 2015, arXiv:1411.4280).
+    The same as `dropout` with a `noise_shape` that is 1 in the last three axes; of Tompson et al.
+    (2015), arXiv:1411.4280, and `torch.nn.functional.dropout3d`.
 
     Examples
     --------
@@ -294,7 +292,7 @@ def dropout3d(
            [2., 2., 0., 0.]])
     """
     x = _frontdoor.as_array(x, inplace)
-    noise_shape = _channels(x, "dropout3d", "D, H, W")
+    noise_shape = _channels(_frontdoor.plain(x), "dropout3d", "D, H, W")
     return _frontdoor.dropout(
         x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
     )
@@ -414,7 +412,17 @@ def feature_alpha_dropout(
     """
     x = _frontdoor.as_array(x, inplace)
     return _frontdoor.alpha_dropout(
-        x, p, training, inplace, rng, out, feature_noise(x), False, offset, return_key, num_threads
+        x,
+        p,
+        training,
+        inplace,
+        rng,
+        out,
+        feature_noise(_frontdoor.plain(x)),
+        False,
+        offset,
+        return_key,
+        num_threads,
     )
 
 

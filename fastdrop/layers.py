@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.random import BitGenerator, Generator
 from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _frontdoor
-from fastdrop._frontdoor import check_probability, check_rng
+from fastdrop._frontdoor import as_flag, check_probability, check_rng
 from fastdrop.functional import (
     alpha_dropout,
     dropout,
@@ -25,6 +25,8 @@ from fastdrop.keys import Key, KeySource, Stream
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from fastdrop.functional import NoiseShape, Probability
+
 
 class _Layer:
     """What the layers share: all but the functions that they put to x and to a gradient."""
@@ -32,9 +34,11 @@ class _Layer:
     _drop: Callable[..., Any]
     _pass_back: Callable[..., Any]
 
-    def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: KeySource = None) -> None:
+    def __init__(
+        self, p: Probability = 0.5, inplace: bool = False, *, rng: KeySource = None
+    ) -> None:
         self.p = p
-        self.inplace = inplace
+        self.inplace = as_flag(inplace, "inplace")
         self.training = True
         self._rng = _source(rng)
         self._last: tuple[tuple[int, ...], float, bool, Key | None, dict[str, Any]] | None = None
@@ -49,8 +53,8 @@ class _Layer:
         return self._p
 
     @p.setter
-    def p(self, p: float) -> None:
-        self._p = check_probability(p)
+    def p(self, p: Probability) -> None:
+        self._p: float = check_probability(p)
 
     def __call__(self, x: ArrayLike) -> NDArray[Any]:
         """Return ``self.forward(x)``."""
@@ -68,9 +72,14 @@ class _Layer:
         -------
         ndarray
             As from the layer's function.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As from the layer's function; then there is no mask to go backward through.
         """
         p, training = self.p, self.training
-        self._last = None  # a forward that fails leaves no older mask to go backward through
+        self._last = None
         y: NDArray[Any]
         options = self._options()
         y, key = self._drop(x, p, training, self.inplace, rng=self._rng, return_key=True, **options)
@@ -94,27 +103,47 @@ class _Layer:
         Raises
         ------
         RuntimeError
-            If there was no `forward` yet.
+            If there was no `forward` yet, or the last one raised.
         ValueError
             If `grad` has another shape than the output.
         """
         if self._last is None:
-            raise RuntimeError("backward needs a forward before it: there is no mask yet")
+            raise RuntimeError(
+                "backward needs a forward that succeeded before it: there is no mask"
+            )
         shape, p, training, key, options = self._last
-        if np.shape(grad) != shape:
+        grad = _frontdoor.as_array(grad, False)
+        if grad.shape != shape:
             raise ValueError(
-                f"grad must have the shape {shape} of the last forward, but has {np.shape(grad)}"
+                f"grad must have the shape {shape} of the last forward, but has {grad.shape}"
             )
         result: NDArray[Any] = self._pass_back(grad, p, training, rng=key, **options)
         return result
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, or evaluation with ``mode=False``; return the layer."""
+        """Set training mode, or evaluation with ``mode=False``.
+
+        Parameters
+        ----------
+        mode : bool, optional
+            Whether to train.
+
+        Returns
+        -------
+        layer
+            The layer itself.
+        """
         self.training = bool(mode)
         return self
 
     def eval(self) -> Self:
-        """Set evaluation mode; return the layer."""
+        """Set evaluation mode.
+
+        Returns
+        -------
+        layer
+            The layer itself.
+        """
         return self.train(False)
 
     def state_dict(self) -> dict[str, Any]:
@@ -125,7 +154,8 @@ class _Layer:
         dict
             ``{"key": (k0, k1), "calls": n}`` for a layer with its own stream,
             ``{"bit_generator": state}`` for one with a NumPy generator, ``{}`` for one that takes
-            keys from the process.
+            keys from the process. The key's words are ints of 64 bits: save them with json or
+            pickle, for NumPy would make floats of them.
         """
         if self._rng is None:
             return {}
@@ -166,17 +196,17 @@ class _NoiseLayer(_Layer):
 
     def __init__(
         self,
-        p: float = 0.5,
+        p: Probability = 0.5,
         inplace: bool = False,
         *,
         rng: KeySource = None,
-        noise_shape: Sequence[int | None] | None = None,
+        noise_shape: NoiseShape | None = None,
     ) -> None:
         super().__init__(p, inplace, rng=rng)
         self.noise_shape = noise_shape
 
     def _options(self) -> dict[str, Any]:
-        return {"noise_shape": self.noise_shape}
+        return {"noise_shape": copy.copy(self.noise_shape)}  # backward's, whatever becomes of it
 
     def __repr__(self) -> str:
         if self.noise_shape is None:
@@ -244,7 +274,10 @@ class Dropout(_NoiseLayer):
 class Dropout1d(_Layer):
     """`fastdrop.dropout1d` as a layer: whole channels of (N, C, L) or (C, L).
 
-    Parameters, attributes, errors and notes are those of `Dropout`, but for `noise_shape`.
+    Parameters
+    ----------
+    p, inplace, rng
+        As for `Dropout`, as are the attributes, the errors and the notes.
 
     Examples
     --------
@@ -262,7 +295,10 @@ class Dropout1d(_Layer):
 class Dropout2d(_Layer):
     """`fastdrop.dropout2d` as a layer: whole channels of (N, C, H, W) or (C, H, W).
 
-    Parameters, attributes, errors and notes are those of `Dropout`, but for `noise_shape`.
+    Parameters
+    ----------
+    p, inplace, rng
+        As for `Dropout`, as are the attributes, the errors and the notes.
 
     Examples
     --------
@@ -280,7 +316,10 @@ class Dropout2d(_Layer):
 class Dropout3d(_Layer):
     """`fastdrop.dropout3d` as a layer: whole channels of (N, C, D, H, W) or (C, D, H, W).
 
-    Parameters, attributes, errors and notes are those of `Dropout`, but for `noise_shape`.
+    Parameters
+    ----------
+    p, inplace, rng
+        As for `Dropout`, as are the attributes, the errors and the notes.
 
     Examples
     --------
@@ -300,7 +339,7 @@ def _alpha_slope(
     p: float,
     training: bool,
     rng: KeySource,
-    noise_shape: Sequence[int | None] | None = None,
+    noise_shape: NoiseShape | None = None,
 ) -> Any:
     """How a gradient passes through alpha dropout."""
     return _frontdoor.alpha_dropout(
@@ -311,8 +350,11 @@ def _alpha_slope(
 class AlphaDropout(_NoiseLayer):
     """`fastdrop.alpha_dropout` as a layer, for networks of SELU.
 
-    Parameters, attributes, errors and notes are those of `Dropout`; `inplace` works, which in
-    PyTorch it does not.
+    Parameters
+    ----------
+    p, inplace, rng, noise_shape
+        As for `Dropout`, as are the attributes, the errors and the notes. `inplace` works, which in
+        PyTorch's layer it does not.
 
     Examples
     --------
@@ -332,8 +374,11 @@ class AlphaDropout(_NoiseLayer):
 class FeatureAlphaDropout(_Layer):
     """`fastdrop.feature_alpha_dropout` as a layer: whole channels of (N, C, ...).
 
-    Parameters, attributes, errors and notes are those of `Dropout`, but for `noise_shape`;
-    `inplace` works, which in PyTorch it does not.
+    Parameters
+    ----------
+    p, inplace, rng
+        As for `Dropout`, as are the attributes, the errors and the notes. `inplace` works, which in
+        PyTorch's layer it does not.
 
     Examples
     --------
@@ -347,8 +392,7 @@ class FeatureAlphaDropout(_Layer):
     _drop = staticmethod(feature_alpha_dropout)
 
     @staticmethod
-    def _pass_back(grad: ArrayLike, p: float, training: bool, rng: KeySource) -> Any:
-        grad = np.asarray(grad)
+    def _pass_back(grad: NDArray[Any], p: float, training: bool, rng: KeySource) -> Any:
         return _alpha_slope(grad, p, training, rng, feature_noise(grad))
 
 

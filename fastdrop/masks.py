@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,15 +13,54 @@ from numpy.typing import ArrayLike, NDArray
 from fastdrop import _frontdoor
 from fastdrop.keys import KeySource
 
+if TYPE_CHECKING:
+    from fastdrop.functional import Probability
+
+
+@overload
+def keep_mask(
+    shape: SupportsIndex | Sequence[SupportsIndex],
+    p: Probability = ...,
+    *,
+    rng: KeySource = ...,
+    offset: SupportsIndex = ...,
+    packed: Literal[False] = ...,
+    num_threads: SupportsIndex | None = ...,
+) -> NDArray[np.bool_]: ...
+
+
+@overload
+def keep_mask(
+    shape: SupportsIndex | Sequence[SupportsIndex],
+    p: Probability = ...,
+    *,
+    rng: KeySource = ...,
+    offset: SupportsIndex = ...,
+    packed: Literal[True],
+    num_threads: SupportsIndex | None = ...,
+) -> NDArray[np.uint8]: ...
+
+
+@overload
+def keep_mask(
+    shape: SupportsIndex | Sequence[SupportsIndex],
+    p: Probability = ...,
+    *,
+    rng: KeySource = ...,
+    offset: SupportsIndex = ...,
+    packed: bool,
+    num_threads: SupportsIndex | None = ...,
+) -> NDArray[Any]: ...
+
 
 def keep_mask(
     shape: SupportsIndex | Sequence[SupportsIndex],
-    p: float = 0.5,
+    p: Probability = 0.5,
     *,
     rng: KeySource = None,
-    offset: int = 0,
+    offset: SupportsIndex = 0,
     packed: bool = False,
-    num_threads: int | None = None,
+    num_threads: SupportsIndex | None = None,
 ) -> NDArray[Any]:
     """Make the mask that `dropout` would use: True where an element is kept.
 
@@ -54,6 +93,12 @@ def keep_mask(
     TypeError
         If `rng` or another argument is of the wrong type.
 
+    Notes
+    -----
+    The mask is a function of the key, p and the position alone, as that of `dropout` is. For a
+    result and its mask the fastest way is ``y, key = dropout(x, p, return_key=True)``, and then
+    ``keep_mask(x.shape, p, rng=key)``. The GIL is released; any thread may call.
+
     Examples
     --------
     >>> import numpy as np, fastdrop
@@ -67,12 +112,8 @@ def keep_mask(
     array([[1, 0, 1, 0],
            [1, 1, 0, 0]], dtype=uint8)
     """
-    shape = _check_shape(shape)
-    if packed:
-        return _frontdoor.packed_mask(math.prod(shape), p, rng, offset, num_threads)
-    kept = np.ones(shape, np.bool_)
-    result: NDArray[Any] = _frontdoor.dropout(
-        kept, p, True, True, rng, None, None, False, offset, False, num_threads
+    result: NDArray[Any] = _frontdoor.keep_mask(
+        _check_shape(shape), p, rng, offset, packed, num_threads
     )
     return result
 
@@ -80,13 +121,13 @@ def keep_mask(
 def apply_mask(
     x: ArrayLike,
     mask: ArrayLike,
-    p: float = 0.0,
+    p: Probability = 0.0,
     *,
     inplace: bool = False,
     out: NDArray[Any] | None = None,
     packed: bool = False,
     scale: bool = True,
-    num_threads: int | None = None,
+    num_threads: SupportsIndex | None = None,
 ) -> NDArray[Any]:
     """Zero the elements where a mask is False and scale the others by 1/(1-p).
 
@@ -124,6 +165,11 @@ def apply_mask(
     TypeError
         If `mask` is neither of bool nor, packed, of uint8; and as for `dropout`.
 
+    Notes
+    -----
+    The mask is copied, in bits, before anything is written: it may overlap x or `out`. A gradient
+    passes by the same call on it. The GIL is released while the elements are worked on.
+
     Examples
     --------
     >>> import numpy as np, fastdrop
@@ -148,4 +194,6 @@ def _check_shape(shape: SupportsIndex | Sequence[SupportsIndex]) -> tuple[int, .
         raise TypeError(f"shape must be an int or a sequence of ints, but got {shape!r}") from None
     if any(n < 0 for n in result):
         raise ValueError(f"shape must have no negative entries, but got {shape!r}")
+    if math.prod(result) >= 2**63:
+        raise ValueError(f"shape must have less than 2**63 elements, but got {shape!r}")
     return result

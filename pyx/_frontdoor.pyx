@@ -9,7 +9,7 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport HUGE_VAL, NAN, sqrt
 from libc.stdint cimport uint64_t
 
-from lanes cimport *
+from kernels cimport *
 
 import math
 
@@ -54,20 +54,29 @@ def check_probability(p):
     return probability
 
 
+cpdef bint as_flag(value, str name) except -1:
+    """Whether a flag is set; refuse what is none, such as an argument in another's place."""
+    if value is True:
+        return True
+    if value is False:
+        return False
+    if isinstance(value, (int, np.bool_, np.integer)):
+        return bool(value)
+    raise TypeError(f"{name} must be a bool, but got {value!r}")
+
+
 def dropout(
-    x, p, bint training, bint inplace, rng, out, noise_shape, bint scale, offset,
-    bint return_key, num_threads,
+    x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
 ):
     """What `fastdrop.functional.dropout` documents."""
-    cdef Form form = SCALE if scale else SELECT
+    cdef Form form = SCALE if as_flag(scale, "scale") else SELECT
     return drop(
         x, p, training, inplace, rng, out, noise_shape, form, offset, return_key, num_threads
     )
 
 
 def alpha_dropout(
-    x, p, bint training, bint inplace, rng, out, noise_shape, bint gradient, offset,
-    bint return_key, num_threads,
+    x, p, training, inplace, rng, out, noise_shape, bint gradient, offset, return_key, num_threads
 ):
     """What `fastdrop.functional.alpha_dropout` documents, or how a gradient passes through it."""
     cdef Form form = SLOPE if gradient else SHIFT
@@ -77,8 +86,7 @@ def alpha_dropout(
 
 
 cdef object drop(
-    x, p, bint training, bint inplace, rng, out, noise_shape, Form form, offset,
-    bint return_key, num_threads,
+    x, p, trains, in_place, rng, out, noise_shape, Form form, offset, returns_key, num_threads
 ):
     """Decide by chance which elements are dropped."""
     cdef:
@@ -87,11 +95,12 @@ cdef object drop(
         object result
         cnp.ndarray source
         Py_ssize_t size, decisions
-        bint drops = training and probability > 0
+        bint inplace = as_flag(in_place, "inplace"), return_key = as_flag(returns_key, "return_key")
+        bint drops = as_flag(trains, "training") and probability > 0
         Work work
 
     # What runs the caller's own code comes first: afterwards no array can change under the checks.
-    check_rng(rng)
+    rng = check_rng(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
     noise = as_noise(noise_shape)
@@ -125,36 +134,43 @@ cdef object drop(
     return (result, key_of_words(work.rule.k0, work.rule.k1)) if return_key else result
 
 
-def packed_mask(size, p, rng, offset, num_threads):
-    """What `fastdrop.masks.keep_mask` documents, packed, of `size` decisions."""
+def keep_mask(shape, p, rng, offset, is_packed, num_threads):
+    """What `fastdrop.masks.keep_mask` documents, of a shape that is a tuple."""
     cdef:
         double probability = check_probability(p)
         object index = as_index(offset, "offset")
+        bint packed = as_flag(is_packed, "packed")
+        Py_ssize_t size = math.prod(shape)
         cnp.ndarray bits
         Work work
 
-    check_rng(rng)
+    source = check_rng(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
     work.offset = check_offset(index, size)
     work.team = team_size(num_threads, size)
+    if not packed:
+        kept = np.ones(shape, np.bool_)
+        return drop(kept, p, True, True, rng, None, None, SELECT, index, False, num_threads)
     if probability == 1 or size == 0:
         return np.zeros((size + 7) // 8, np.uint8)
     if probability == 0:
         bits = np.full((size + 7) // 8, 255, np.uint8)
-        bits[-1] >>= -size % 8
+        bits[-1] >>= (8 - size % 8) % 8
         return bits
     bits = np.empty((size + 7) // 8, np.uint8)
     fd_set_probability(&work.rule, probability)
-    take_key(rng, &work.rule)
+    take_key(source, &work.rule)
     pack(&work, bits, size)
     return bits
 
 
-def apply_mask(x, mask, p, bint inplace, out, bint packed, bint scale, num_threads):
+def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
     """What `fastdrop.masks.apply_mask` documents."""
     cdef:
         double probability = check_probability(p)
+        bint inplace = as_flag(in_place, "inplace"), packed = as_flag(is_packed, "packed")
+        bint scale = as_flag(scales, "scale")
         object result, bits, steps
         cnp.ndarray source
         Work work
@@ -187,7 +203,7 @@ cdef object carry_out(
         cnp.ndarray target
         Mask mask
         bint draws = bits is None
-        object pieces = None, orders
+        object pieces = None
 
     if result is None:
         result = target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
@@ -202,14 +218,18 @@ cdef object carry_out(
             and cnp.PyArray_NBYTES(target) >= STREAM_FROM
         )
     work.mask = NULL
-    columns = False
-    if steps is None:
-        columns = has_columns(source) and has_columns(target)
-    else:
-        orders = memory_order(source)
-        if orders is not None and orders == memory_order(target):
-            source, target = source.transpose(orders), target.transpose(orders)
-            steps = [steps[axis] for axis in orders]
+    columns = has_columns(source) and has_columns(target) and steps is None
+    if not columns:
+        order = memory_order(source)
+        if order is not None and order == memory_order(target):
+            # As C-ordered arrays with a mask whose bits lie elsewhere: by the general path their
+            # elements would be gathered one by one.
+            if steps is None:
+                steps = steps_of((<object> source).shape)
+                decisions = cnp.PyArray_SIZE(source)
+            source, target = source.transpose(order), target.transpose(order)
+            steps = [steps[axis] for axis in order]
+    if steps is not None:
         if bits is None:
             bits = words_for(decisions)
         set_mask(&mask, source, bits, steps)
@@ -233,6 +253,7 @@ cdef object carry_out(
             for source_piece, target_piece in pieces:
                 run(source_piece, target_piece, work)
                 work.offset += <uint64_t> source_piece.size
+    work.mask = NULL
     return result
 
 

@@ -2,7 +2,7 @@
  *
  * One loop (FD_APPLY) serves them all: load a vector, compute, choose by the word's bits, store.
  * What differs stands apart from it: the choice by the size of a unit (fd_choose8 .. 64, written
- * per CPU level) and the computation by the kind of number (fd_float16 .. fd_bytes, written once,
+ * per CPU level) and the computation by the kind of number (fd_float16 .. fd_as_is, written once,
  * but for float16, for which x86 has instructions). A kept element goes through the same IEEE
  * operations at every level, so its bytes are the same.
  */
@@ -162,7 +162,7 @@ FD_CHOOSE(64, fd_units32, uint32_t, 32)
 
 /* ---- the computation ------------------------------------------------------------------ */
 
-FD_INLINE fd_vector fd_bytes_alone(fd_vector x, fd_line line, int shifted)
+FD_INLINE fd_vector fd_as_is(fd_vector x, fd_line line, int shifted)
 {
     (void)line, (void)shifted;
     return x;
@@ -287,22 +287,22 @@ FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
 }
 
 /* Operations: a name, the bits of a unit, the computation, and whether it shifts. */
-#define FD_OPERATIONS(each)                       \
-    each(select1, 8, fd_bytes_alone, 0)           \
-    each(select2, 16, fd_bytes_alone, 0)          \
-    each(select4, 32, fd_bytes_alone, 0)          \
-    each(select8, 64, fd_bytes_alone, 0)          \
-    each(select16, 64, fd_bytes_alone, 0)         \
-    each(select32, 64, fd_bytes_alone, 0)         \
-    each(scale_float16, 16, fd_float16, 0)        \
-    each(scale_bfloat16, 16, fd_bfloat16, 0)      \
-    each(scale_float32, 32, fd_float32, 0)        \
-    each(scale_float64, 64, fd_float64, 0)        \
-    each(scale_complex64, 32, fd_float32, 0)      \
-    each(scale_complex128, 64, fd_float64, 0)     \
-    each(shift_float16, 16, fd_float16, 1)        \
-    each(shift_bfloat16, 16, fd_bfloat16, 1)      \
-    each(shift_float32, 32, fd_float32, 1)        \
+#define FD_OPERATIONS(each)                   \
+    each(select1, 8, fd_as_is, 0)             \
+    each(select2, 16, fd_as_is, 0)            \
+    each(select4, 32, fd_as_is, 0)            \
+    each(select8, 64, fd_as_is, 0)            \
+    each(select16, 64, fd_as_is, 0)           \
+    each(select32, 64, fd_as_is, 0)           \
+    each(scale_float16, 16, fd_float16, 0)    \
+    each(scale_bfloat16, 16, fd_bfloat16, 0)  \
+    each(scale_float32, 32, fd_float32, 0)    \
+    each(scale_float64, 64, fd_float64, 0)    \
+    each(scale_complex64, 32, fd_float32, 0)  \
+    each(scale_complex128, 64, fd_float64, 0) \
+    each(shift_float16, 16, fd_float16, 1)    \
+    each(shift_bfloat16, 16, fd_bfloat16, 1)  \
+    each(shift_float32, 32, fd_float32, 1)    \
     each(shift_float64, 64, fd_float64, 1)
 
 /* fd_apply_NAME: the keep word's 64 elements from x to y, which may be x. */

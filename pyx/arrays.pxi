@@ -20,12 +20,15 @@ cpdef cnp.ndarray as_array(x, bint inplace):
         else:
             x = np.asarray(x)
     cdef cnp.ndarray array = x
-    if not is_number(array):
-        raise TypeError(f"cannot drop elements of dtype {array.dtype}: convert x to a float dtype")
+    if not is_number(plain(array)):
+        raise TypeError(
+            f"cannot drop elements of dtype {plain(array).dtype}, which is not of numbers, or has "
+            "no 0: convert x to a float dtype"
+        )
     return array
 
 
-cdef cnp.ndarray plain(cnp.ndarray x):
+cpdef cnp.ndarray plain(cnp.ndarray x):
     """x without its subclass, whose methods need not do what ndarray's do."""
     if cnp.PyArray_CheckExact(x):
         return x
@@ -51,7 +54,7 @@ cdef int check_out(cnp.ndarray x, bint inplace, out) except -1:
         raise ValueError("out and inplace=True name two places for one result: give only one")
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be an ndarray, but got {type(out).__name__}")
-    cdef cnp.ndarray y = out
+    cdef cnp.ndarray y = plain(out)
     if not cnp.PyArray_SAMESHAPE(x, y):
         raise ValueError(
             f"out must have x's shape {(<object> x).shape}, but its shape is {(<object> y).shape}"
@@ -144,7 +147,7 @@ cdef object memory_order(cnp.ndarray x):
 cdef object in_pieces(cnp.ndarray x, cnp.ndarray y):
     """Walk two arrays of any layout in C order, as pairs of contiguous native pieces."""
     if cnp.PyTypeNum_ISUSERDEF(cnp.PyArray_TYPE(x)):  # which need not be known to nditer's casts
-        bits = f"u{cnp.PyArray_ITEMSIZE(x)}"
+        bits = np.dtype(f"u{cnp.PyArray_ITEMSIZE(x)}").newbyteorder(x.dtype.byteorder)
         x, y = x.view(bits), y.view(bits)
     if x.ndim == 0:  # NumPy before 2.3 reads a buffered one from anywhere
         x, y = x.reshape(1), y.reshape(1)

@@ -25,7 +25,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport UINT64_MAX, uint64_t
 from libc.string cimport memcpy, memset
 
-from lanes cimport *
+from kernels cimport *
 
 ctypedef fused element:
     fd_packed
@@ -93,29 +93,29 @@ cdef void drop_run(
 
 
 # Keep words, each for a piece of 64 elements or fewer; pieces begin some bytes after one another.
-cdef struct Words:
+cdef struct Pieces:
     const uint64_t *keep
     Py_ssize_t count
     Py_ssize_t x_step
     Py_ssize_t y_step
 
 
-cdef void apply_words(
-    const element *x, element *y, int size, const Words *words, const Work *work, bint stream
+cdef void apply_pieces(
+    const element *x, element *y, int size, const Pieces *pieces, const Work *work, bint stream
 ) noexcept nogil:
-    """Apply keep words to pieces of `size` elements."""
+    """Apply the keep words to pieces of `size` elements."""
     cdef:
-        const uint64_t *keep = words.keep
+        const uint64_t *keep = pieces.keep
         fd_line line = work.line
         Py_ssize_t i
 
-    for i in range(words.count):
+    for i in range(pieces.count):
         if size == FD_WORD:
             fd_apply(x, y, keep[i], line, stream)
         else:
             apply_part(x, y, size, keep[i], line)
-        x = <const element *> (<const char *> x + words.x_step)
-        y = <element *> (<char *> y + words.y_step)
+        x = <const element *> (<const char *> x + pieces.x_step)
+        y = <element *> (<char *> y + pieces.y_step)
 
 
 cdef inline void apply_part(
@@ -138,13 +138,13 @@ cdef inline void run_typed(
     const char *x,
     element *y,
     Py_ssize_t size,
-    const Words *words,
+    const Pieces *pieces,
     uint64_t offset,
     const Work *work,
     bint stream,
 ) noexcept nogil:
-    if words is not NULL:
-        apply_words(<const element *> x, y, <int> size, words, work, stream)
+    if pieces is not NULL:
+        apply_pieces(<const element *> x, y, <int> size, pieces, work, stream)
     elif stream:
         drop_run(<const element *> x, y, size, offset, work, True)
     else:
@@ -155,48 +155,48 @@ cdef void run_serial(
     const char *x,
     char *y,
     Py_ssize_t size,
-    const Words *words,
+    const Pieces *pieces,
     uint64_t offset,
     const Work *work,
     bint stream,
 ) noexcept nogil:
-    """Work on the calling thread, as `apply_words` or, where there are no words, as `drop_run`."""
+    """Work on the calling thread, as `apply_pieces` or, where there are none, as `drop_run`."""
     cdef Operation operation = work.operation
 
     if operation == PACK:
-        run_typed(x, <fd_packed *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_packed *> y, size, pieces, offset, work, stream)
     elif operation == SELECT1:
-        run_typed(x, <fd_select1 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_select1 *> y, size, pieces, offset, work, stream)
     elif operation == SELECT2:
-        run_typed(x, <fd_select2 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_select2 *> y, size, pieces, offset, work, stream)
     elif operation == SELECT4:
-        run_typed(x, <fd_select4 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_select4 *> y, size, pieces, offset, work, stream)
     elif operation == SELECT8:
-        run_typed(x, <fd_select8 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_select8 *> y, size, pieces, offset, work, stream)
     elif operation == SELECT16:
-        run_typed(x, <fd_select16 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_select16 *> y, size, pieces, offset, work, stream)
     elif operation == SELECT32:
-        run_typed(x, <fd_select32 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_select32 *> y, size, pieces, offset, work, stream)
     elif operation == SCALE_FLOAT16:
-        run_typed(x, <fd_scale_float16 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_scale_float16 *> y, size, pieces, offset, work, stream)
     elif operation == SCALE_BFLOAT16:
-        run_typed(x, <fd_scale_bfloat16 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_scale_bfloat16 *> y, size, pieces, offset, work, stream)
     elif operation == SCALE_FLOAT32:
-        run_typed(x, <fd_scale_float32 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_scale_float32 *> y, size, pieces, offset, work, stream)
     elif operation == SCALE_FLOAT64:
-        run_typed(x, <fd_scale_float64 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_scale_float64 *> y, size, pieces, offset, work, stream)
     elif operation == SCALE_COMPLEX64:
-        run_typed(x, <fd_scale_complex64 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_scale_complex64 *> y, size, pieces, offset, work, stream)
     elif operation == SCALE_COMPLEX128:
-        run_typed(x, <fd_scale_complex128 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_scale_complex128 *> y, size, pieces, offset, work, stream)
     elif operation == SHIFT_FLOAT16:
-        run_typed(x, <fd_shift_float16 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_shift_float16 *> y, size, pieces, offset, work, stream)
     elif operation == SHIFT_BFLOAT16:
-        run_typed(x, <fd_shift_bfloat16 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_shift_bfloat16 *> y, size, pieces, offset, work, stream)
     elif operation == SHIFT_FLOAT32:
-        run_typed(x, <fd_shift_float32 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_shift_float32 *> y, size, pieces, offset, work, stream)
     elif operation == SHIFT_FLOAT64:
-        run_typed(x, <fd_shift_float64 *> y, size, words, offset, work, stream)
+        run_typed(x, <fd_shift_float64 *> y, size, pieces, offset, work, stream)
 
 
 cdef struct Reader:
@@ -263,6 +263,10 @@ cdef inline void put(uint64_t *keep, Py_ssize_t at, uint64_t bits, Py_ssize_t co
         keep[1] = bits >> (FD_WORD - shift)
 
 
+cdef inline uint64_t bit_at(const uint64_t *bits, Py_ssize_t at) noexcept nogil:
+    return fd_little_endian(bits[at // FD_WORD]) >> (at % FD_WORD) & 1
+
+
 cdef void read_mask(Reader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
     """Make the keep words of the next `size` elements; `keep` holds a word more."""
     cdef:
@@ -282,6 +286,14 @@ cdef void read_mask(Reader *reader, uint64_t *keep, Py_ssize_t size) noexcept no
                 put(keep, have + done, some, min(count - done, 64))
             have += count
             decision += count
+        elif repeat == 1:  # decisions that lie apart in it, as those of columns do
+            count = min(min(size - have, 64), row - decision)
+            some = 0
+            for done in range(count):
+                some |= bit_at(mask.bits, reader.bit + (decision + done) * step) << done
+            put(keep, have, some, count)
+            have += count
+            decision += count
         else:
             while begun == 0 and decision < row:  # as many as fit into a word
                 count = min(reader.spread.count, row - decision)
@@ -296,8 +308,7 @@ cdef void read_mask(Reader *reader, uint64_t *keep, Py_ssize_t size) noexcept no
                 have += count * repeat
                 decision += count
             while have < size and decision < row:  # one, or what is left of it
-                some = fd_bits_from(mask.bits, reader.bit + decision * step)
-                some = <uint64_t> 0 - (some & 1)
+                some = <uint64_t> 0 - bit_at(mask.bits, reader.bit + decision * step)
                 count = min(size - have, repeat - begun)
                 for done in range(0, count, 64):
                     put(keep, have + done, some, min(count - done, 64))
@@ -355,24 +366,24 @@ cdef void run_mask(
     cdef:
         Reader reader
         uint64_t keep[TILE_WORDS + 1]
-        Words words
+        Pieces pieces
         Py_ssize_t step = FD_WORD * work.item_bits // 8
 
     open_mask(&reader, work.mask, at)
     memset(keep, 0, sizeof(keep))
-    words.keep = keep
-    words.x_step = words.y_step = step
+    pieces.keep = keep
+    pieces.x_step = pieces.y_step = step
     while size >= FD_WORD:
-        words.count = min(size // FD_WORD, <Py_ssize_t> TILE_WORDS)
-        read_mask(&reader, keep, FD_WORD * words.count)
-        run_serial(x, y, FD_WORD, &words, 0, work, stream)
-        x += words.count * step
-        y += words.count * step
-        size -= words.count * FD_WORD
+        pieces.count = min(size // FD_WORD, <Py_ssize_t> TILE_WORDS)
+        read_mask(&reader, keep, FD_WORD * pieces.count)
+        run_serial(x, y, FD_WORD, &pieces, 0, work, stream)
+        x += pieces.count * step
+        y += pieces.count * step
+        size -= pieces.count * FD_WORD
     if size:
         read_mask(&reader, keep, size)
-        words.count = 1
-        run_serial(x, y, size, &words, 0, work, False)
+        pieces.count = 1
+        run_serial(x, y, size, &pieces, 0, work, False)
 
 
 cdef void run_share(
@@ -454,15 +465,15 @@ cdef void run_band(
     cdef:
         uint64_t bits[BAND_WORDS]
         uint64_t square[FD_WORD]
-        Words words
+        Pieces pieces
         uint64_t offset = work.offset + <uint64_t> (columns * FD_WORD * band)
         Py_ssize_t begin = 0, size, word, pitch = min(STRETCH, columns)
         int row, rows = <int> min(FD_WORD, all_rows - FD_WORD * band)
 
     x += FD_WORD * band * work.item_bits // 8
     y += FD_WORD * band * work.item_bits // 8
-    words.keep = square
-    words.x_step, words.y_step = x_step, y_step
+    pieces.keep = square
+    pieces.x_step, pieces.y_step = x_step, y_step
     memset(bits, 0, sizeof(bits))
     while begin < columns:
         size = min(STRETCH, columns - begin)
@@ -482,10 +493,10 @@ cdef void run_band(
                 if row < rows:
                     square[row] = fd_bits_from(bits, pitch * row + FD_WORD * word)
             fd_turn(square)
-            words.count = min(FD_WORD, size - FD_WORD * word)
-            run_serial(x, y, rows, &words, 0, work, False)
-            x += words.count * x_step
-            y += words.count * y_step
+            pieces.count = min(FD_WORD, size - FD_WORD * word)
+            run_serial(x, y, rows, &pieces, 0, work, False)
+            x += pieces.count * x_step
+            y += pieces.count * y_step
         begin += size
 
 

@@ -6,7 +6,7 @@ from cpython.number cimport PyNumber_Index
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from numpy.random cimport bitgen_t
 
-from lanes cimport fd_fold_in
+from kernels cimport fd_fold_in
 
 
 cdef object UNSEEDED = object()  # for a key whose words are set next
@@ -16,8 +16,9 @@ cdef object UNSEEDED = object()  # for a key whose words are set next
 cdef class Key:
     """A 128-bit key: with p and an element's index, all that a mask depends on.
 
-    A key is immutable, hashable, comparable and picklable. Two calls with the same key and the
-    same p have the same mask; keys made by `fold_in` or `spawn` have unrelated ones.
+    A key is immutable, hashable, picklable, and equal to one with the same words. Two calls with
+    the same key and the same p have the same mask; keys made by `fold_in` or `spawn` have unrelated
+    ones.
 
     Parameters
     ----------
@@ -48,7 +49,14 @@ cdef class Key:
             return
         if not isinstance(seed, np.random.SeedSequence):
             if seed is not None:
-                seed = check_seed(as_index(seed, "seed"))
+                try:
+                    seed = PyNumber_Index(seed)
+                except TypeError:
+                    raise TypeError(
+                        "seed must be an integer, a numpy.random.SeedSequence or None, but got "
+                        f"{seed!r}"
+                    ) from None
+                check_seed(seed)
             seed = np.random.SeedSequence(seed)
         self.k0, self.k1 = map(int, seed.generate_state(2, np.uint64))
 
@@ -150,8 +158,8 @@ cdef class Key:
         >>> first, second = (Dropout(0.5, rng=key) for key in Key(0).spawn(2))
         """
         n = as_index(n, "n")
-        if n < 0:
-            raise ValueError(f"n must be 0 or more, but got {n}")
+        if not 0 <= n <= SPAWN_FROM:
+            raise ValueError(f"n must be in 0 .. 2**62, but got {n}")
         return [self.fold_in(SPAWN_FROM + i) for i in range(n)]
 
     def __eq__(self, other):
@@ -229,41 +237,51 @@ def restart_process_stream(Key key not None):
 Generator, BitGenerator = np.random.Generator, np.random.BitGenerator
 
 
-cpdef int check_rng(rng) except -1:
-    """Refuse what `take_key` does not know."""
-    if rng is None or isinstance(rng, (Key, Stream)):
-        return 0
-    if isinstance(rng, (Generator, BitGenerator, np.random.SeedSequence)):
-        return 0
+# The key of the int that was seen last: to hash it takes ten times as long as a small call.
+cdef tuple last_seed = (None, None)
+
+
+cpdef object check_rng(rng):
+    """What `take_key` draws from: a Key, a Stream, or the lock and the capsule of a BitGenerator.
+
+    Afterwards no code of the caller's own runs, such as that of a subclass.
+    """
+    global last_seed
+    if rng is None:
+        return process_stream
+    if isinstance(rng, (Key, Stream)):
+        return rng
+    if isinstance(rng, (Generator, BitGenerator)):
+        source = rng.bit_generator if isinstance(rng, Generator) else rng
+        return source.lock, source.capsule, source
     if isinstance(rng, (int, np.integer)):
-        check_seed(rng)
-        return 0
+        if type(rng) is int and rng == last_seed[0]:
+            return last_seed[1]
+        key = Key(rng)
+        if type(rng) is int:
+            last_seed = (rng, key)
+        return key
+    if isinstance(rng, np.random.SeedSequence):
+        return Key(rng)
     raise TypeError(
         "rng must be None, an int, a fastdrop.Key, or a numpy.random SeedSequence, "
         f"BitGenerator or Generator, but got {rng!r}"
     )
 
 
-cdef int take_key(rng, fd_rule *rule) except -1:
-    """Set the rule's key from `rng`; a generator or a stream advances."""
-    cdef Key key
+cdef int take_key(source, fd_rule *rule) except -1:
+    """Set the rule's key from what `check_rng` returned; a generator or a stream advances."""
     cdef bitgen_t *bits
-    if rng is None or isinstance(rng, Stream):
-        (<Stream> (process_stream if rng is None else rng)).take(rule)
-        return 0
-    if isinstance(rng, Key):
-        key = rng
-    elif isinstance(rng, (Generator, BitGenerator)):
-        source = rng.bit_generator if isinstance(rng, Generator) else rng
-        bits = <bitgen_t *> PyCapsule_GetPointer(source.capsule, "BitGenerator")
-        with source.lock:
+    if isinstance(source, Stream):
+        (<Stream> source).take(rule)
+    elif isinstance(source, Key):
+        rule.k0 = (<Key> source).k0
+        rule.k1 = (<Key> source).k1
+    else:
+        bits = <bitgen_t *> PyCapsule_GetPointer(source[1], "BitGenerator")
+        with source[0]:
             rule.k0 = bits.next_uint64(bits.state)
             rule.k1 = bits.next_uint64(bits.state)
-        return 0
-    else:
-        key = Key(rng)
-    rule.k0 = key.k0
-    rule.k1 = key.k1
     return 0
 
 

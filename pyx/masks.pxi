@@ -51,13 +51,14 @@ cdef int check_mask(cnp.ndarray x, cnp.ndarray mask, bint packed) except -1:
         if mask_shape != (count,):
             raise ValueError(
                 f"a packed mask for x's shape {shape} must have the shape ({count},), but its "
-                f"shape is {mask_shape}"
+                f"shape is {mask_shape}: one that is to broadcast must be of bool, as "
+                "numpy.unpackbits(mask, count=..., bitorder='little').view(bool) is"
             )
         return 0
     if mask.dtype != np.bool_:
         raise TypeError(
             f"mask must have dtype bool (or hold packed bits, with packed=True), but its dtype is "
-            f"{mask.dtype}"
+            f"{mask.dtype}: where 0 means dropped pass mask.astype(bool)"
         )
     if len(mask_shape) > len(shape) or any(
         m not in (1, n) for n, m in zip(reversed(shape), reversed(mask_shape))

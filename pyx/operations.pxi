@@ -24,7 +24,7 @@ cdef bint is_number(cnp.ndarray x):
     kind = x.dtype.type
     if kind not in added_types:
         try:
-            added_types[kind] = float(np.zeros((), x.dtype)[()]) == 0
+            added_types[kind] = bool(np.zeros((), x.dtype)[()] == 0)
         except (TypeError, ValueError):
             added_types[kind] = False
     return added_types[kind]
@@ -98,7 +98,7 @@ cdef Operation scaling(cnp.ndarray x, Form form) except PACK:
         return SCALE_BFLOAT16
     raise TypeError(
         f"cannot drop elements of dtype {x.dtype} and scale the others: convert x to float32 or "
-        f"another float dtype{', or pass scale=False' if form == SCALE else ''}"
+        f"another float dtype{', or call the function with scale=False' if form == SCALE else ''}"
     )
 
 

@@ -240,5 +240,4 @@ def alpha_dropout(
 
 def native(x: np.ndarray) -> np.ndarray:
     """A C-contiguous copy of native byte order; np.ascontiguousarray would give 0-d an axis."""
-    dtype = x.dtype if x.dtype.isbuiltin == 2 else x.dtype.newbyteorder("=")
-    return np.array(x, dtype=dtype, order="C")
+    return np.array(x, dtype=x.dtype.newbyteorder("="), order="C")

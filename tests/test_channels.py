@@ -159,6 +159,15 @@ def test_pixels_of_integers(dtype, key, words):
     assert_same_bytes(y, np.where(kept, image, dtype(0)))
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3, 32])
+def test_as_many_axes_as_numpy_allows(axes, key, words):
+    x = numbers(2**12).reshape((2,) * 12 + (1,) * 20)
+    noise = tuple(n if i % (axes + 1) else 1 for i, n in enumerate(x.shape))
+    expected = reference.dropout(x, 0.4, words, 0, noise)
+    for y in (x, x.T.copy().T):
+        assert_same_bytes(dropout(y, 0.4, rng=key, noise_shape=noise), expected)
+
+
 # dropout1d, dropout2d, dropout3d
 
 

@@ -44,7 +44,8 @@ def test_apply_without_scaling_takes_integers(source, capsys):
     np.save(source, np.arange(1000, dtype=np.uint8))
     target = source.with_name("y.npy")
     assert main(["apply", str(source), str(target), "-p", "0.1", "--seed", "7"]) == 1
-    assert "uint8" in capsys.readouterr().err
+    assert "uint8" in (message := capsys.readouterr().err)
+    assert "or pass --no-scale" in message
     assert not target.exists()
     assert main(["apply", str(source), str(target), "-p", "0.1", "--seed", "7", "--no-scale"]) == 0
     expected = fastdrop.dropout(np.load(source), 0.1, rng=7, scale=False)

@@ -213,8 +213,6 @@ LAYOUTS["unaligned"] = unaligned
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("offset", [0, 12_345])
 def test_the_mask_follows_logical_c_order(layout, offset, dtype, key, words):
-    if layout == "byte-swapped" and dtype.isbuiltin != 1:
-        pytest.skip("NumPy swaps no bytes of an added dtype")
     x = LAYOUTS[layout](numbers((40, 50, 70), dtype))
     y = expected(x, 0.3, words, offset)
     before = x.copy()
@@ -362,6 +360,9 @@ class Hostile(np.ndarray):
         return np.ones(1)
 
     strides = (0,)
+    shape = (1,)
+    ndim = 7
+    dtype = np.dtype(np.float64)
 
 
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
@@ -432,6 +433,33 @@ def test_none_takes_the_next_key_of_the_process():
     assert dropout(np.ones(3), 0.5, return_key=True)[1] not in keys
 
 
+class Meddling(np.random.Generator):
+    """A generator that changes an array when it is asked for its bits."""
+
+    def __init__(self, array):
+        super().__init__(np.random.PCG64(1))
+        self.array = array
+
+    @property
+    def bit_generator(self):
+        """Called while a call is under way, and the last time that code of the caller's is."""
+        self.array.dtype = np.int8
+        return super().bit_generator
+
+
+def test_the_callers_code_runs_before_the_checks():
+    x, out = np.ones(100_000), np.zeros(100_000)
+    with pytest.raises(ValueError, match=r"\(100000,\), but its shape is \(800000,\)"):
+        dropout(x, 0.5, rng=Meddling(out), out=out)
+    assert not out.any()
+
+
+def test_an_int_is_the_same_key_each_time():
+    for seed in (7, 8, 7, np.int64(7), 2**100, 7):
+        for _ in range(2):
+            assert dropout(np.ones(3), 0.5, rng=seed, return_key=True)[1] == Key(seed)
+
+
 # Errors: named, and before anything is written or drawn
 
 
@@ -461,6 +489,21 @@ def test_p_outside_0_to_1(p, training):
 @pytest.mark.parametrize("p", ["0.5", None, [0.5, 0.5], 1j])
 def test_p_that_is_no_number(p):
     refused(TypeError, "p must be a real number, but got", np.ones(3), p)
+
+
+@pytest.mark.parametrize("flag", ["training", "inplace", "scale", "return_key"])
+@pytest.mark.parametrize("value", [None, (None, 1), 0.5, "yes", np.ones(2)])
+def test_flags_that_are_none(flag, value):
+    """Such as an argument that stands third or fourth in another framework."""
+    refused(TypeError, f"{flag} must be a bool, but got", np.ones(3), **{flag: value})
+
+
+@pytest.mark.parametrize("value", [True, 1, np.True_, np.int64(1)])
+def test_flags_of_every_kind(value, key):
+    x = np.ones(100)
+    assert dropout(x, 0.5, value, value, rng=key, scale=value) is x
+    assert set(x.tolist()) == {0.0, 2.0}
+    assert dropout(x, 0.5, not value, not value) is x
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_, np.longdouble, np.clongdouble])

@@ -123,6 +123,11 @@ def test_a_layer_shares_its_decisions_along_axes(make):
     for same in (layer, twin):
         np.testing.assert_array_equal(same.backward(x) != 0, np.broadcast_to(kept, x.shape))
     assert repr(layer) == f"{make.__name__}(p=0.5, inplace=False)"
+    shape = [None, 1, 7]
+    layer.noise_shape = shape
+    y = layer(x)
+    shape[1] = 6
+    np.testing.assert_array_equal(layer.backward(x) != 0, y == y.max())
     layer.noise_shape = (5, 6)
     with pytest.raises(ValueError, match="noise_shape must have"):
         layer(x)
@@ -207,6 +212,26 @@ def test_backward_never_writes_into_the_gradient(kind):
     grad = np.ones(shape)
     assert (layer.backward(grad) != grad).all()
     assert (grad == 1).all()
+
+
+def test_backward_takes_what_forward_takes():
+    class WithDLPack:
+        def __dlpack__(self, **options):
+            return np.ones(100).__dlpack__()
+
+        def __dlpack_device__(self):
+            return np.ones(100).__dlpack_device__()
+
+    layer = Dropout(0.5, rng=3)
+    y = layer(WithDLPack())
+    np.testing.assert_array_equal(layer.backward(WithDLPack()), y)
+    np.testing.assert_array_equal(layer.backward([1.0] * 100), y)
+
+
+@pytest.mark.parametrize("inplace", [(None, 1), None, "yes"])
+def test_an_inplace_that_is_no_flag_is_refused(kind, inplace):
+    with pytest.raises(TypeError, match="inplace must be a bool, but got"):
+        kind[0](0.5, inplace)
 
 
 def test_backward_of_an_empty_array():

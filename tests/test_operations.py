@@ -13,7 +13,10 @@ SELECTED = [
     *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
     *("float16", "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble"),
 ]
-ADDED = ["bfloat16", "float8_e4m3fn", "float8_e5m2", "int4", "uint2", "float4_e2m1fn"]
+ADDED = [
+    *("bfloat16", "float8_e4m3fn", "float8_e5m2", "int4", "uint2", "float4_e2m1fn"),
+    *("complex32", "bcomplex32"),
+]
 
 
 @pytest.fixture(params=SELECTED + ADDED)

@@ -1,4 +1,4 @@
-"""What lanes.h and apply.h declare, and the table by which a CPU level hands its kernels over."""
+"""What a CPU level's kernels are made of (lanes.h, apply.h), and how they are called."""
 from libc.stdint cimport uint64_t
 
 
@@ -90,7 +90,8 @@ cdef extern from "apply.h" nogil:
     uint64_t fd_bits_float64(double value)
 
 
-# What is done to the elements, by the names of apply.h.
+# What is done to the elements, by the names of apply.h. SCALE and SHIFT have the dtypes in one
+# order, by which operations.pxi goes from one to the other.
 cdef enum Operation:
     PACK
     SELECT1
