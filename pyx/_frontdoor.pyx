@@ -177,8 +177,8 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
 
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
-    x = as_array(x, inplace)
     mask = np.asarray(mask)
+    x = as_array(x, inplace)
     source = plain(x)
     check_mask(source, mask, packed)
     work.team = team_size(num_threads, cnp.PyArray_SIZE(source))

@@ -73,7 +73,6 @@ cdef tuple packed_words(cnp.ndarray x, cnp.ndarray mask, bint packed):
         steps = steps_of((<object> x).shape)
         count, some = cnp.PyArray_SIZE(x), mask
     else:
-        mask = plain(mask)
         # An axis of stride 0, as of a broadcast mask, holds one decision.
         once = [slice(None if stride else 1) for stride in (<object> mask).strides]
         mask = mask[(*once, ...)]  # without the dots a 0-d mask would become a scalar
