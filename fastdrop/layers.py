@@ -174,7 +174,10 @@ class _Layer:
         Raises
         ------
         ValueError
-            If it comes from a layer with another kind of `rng`; the layer is unchanged.
+            If it comes from a layer with another kind of `rng`, or holds no such state; the layer
+            is unchanged.
+        TypeError
+            If the key's words or the number of calls are no integers; the layer is unchanged.
         """
         own = self.state_dict()
         if set(state_dict) != set(own):
@@ -183,7 +186,13 @@ class _Layer:
                 f"{sorted(own)}: build the layer with the kind of rng the other was built with"
             )
         if isinstance(self._rng, Stream):
-            self._rng.restart(Key.from_words(*state_dict["key"]), state_dict["calls"])
+            try:
+                k0, k1 = state_dict["key"]
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"state_dict['key'] must be two words, but is {state_dict['key']!r}"
+                ) from None
+            self._rng.restart(Key.from_words(k0, k1), state_dict["calls"])
         elif self._rng is not None:
             self._rng.bit_generator.state = state_dict["bit_generator"]
 

@@ -18,23 +18,36 @@ def expected(x, p, words, offset=0):
     return reference.dropout(np.asarray(x), p, words, offset).astype(x.dtype)
 
 
-def test_signature_is_that_of_torch_and_then_keywords():
-    parameters = inspect.signature(dropout).parameters.values()
+KEYWORDS = {
+    "rng": None,
+    "out": None,
+    "noise_shape": None,
+    "scale": True,
+    "offset": 0,
+    "return_key": False,
+    "num_threads": None,
+}
+WITHOUT = {
+    "dropout": set(),
+    "dropout1d": {"noise_shape"},
+    "dropout2d": {"noise_shape"},
+    "dropout3d": {"noise_shape"},
+    "alpha_dropout": {"scale"},
+    "feature_alpha_dropout": {"noise_shape", "scale"},
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_signatures_are_those_of_torch_and_then_keywords(name):
+    parameters = inspect.signature(getattr(fastdrop, name)).parameters.values()
     assert [(q.name, q.default) for q in parameters if q.kind is q.POSITIONAL_OR_KEYWORD] == [
         ("x", inspect.Parameter.empty),
         ("p", 0.5),
-        ("training", True),
+        ("training", "alpha" not in name),
         ("inplace", False),
     ]
-    assert [(q.name, q.default) for q in parameters if q.kind is q.KEYWORD_ONLY] == [
-        ("rng", None),
-        ("out", None),
-        ("noise_shape", None),
-        ("scale", True),
-        ("offset", 0),
-        ("return_key", False),
-        ("num_threads", None),
-    ]
+    keywords = [(q.name, q.default) for q in parameters if q.kind is q.KEYWORD_ONLY]
+    assert keywords == [item for item in KEYWORDS.items() if item[0] not in WITHOUT[name]]
 
 
 # Values

@@ -329,6 +329,11 @@ def test_state_of_another_kind_is_refused():
     layer = Dropout(rng=1)
     with pytest.raises(ValueError, match="calls must be"):
         layer.load_state_dict({"key": (5, 6), "calls": -1})
+    for words in ((5,), 5, (5, 6, 7)):
+        with pytest.raises(ValueError, match="must be two words, but is"):
+            layer.load_state_dict({"key": words, "calls": 1})
+    with pytest.raises(TypeError, match=r"k0 must be an integer, but got 5\.0"):
+        layer.load_state_dict({"key": (5.0, 6.0), "calls": 1})
     assert layer.state_dict() == state
     Dropout().load_state_dict({})
 
