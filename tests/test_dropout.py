@@ -456,13 +456,13 @@ class Meddling(np.random.Generator):
     @property
     def bit_generator(self):
         """Called while a call is under way, and the last time that code of the caller's is."""
-        self.array.dtype = np.int8
+        self.array.flags.writeable = False
         return super().bit_generator
 
 
 def test_the_callers_code_runs_before_the_checks():
     x, out = np.ones(100_000), np.zeros(100_000)
-    with pytest.raises(ValueError, match=r"\(100000,\), but its shape is \(800000,\)"):
+    with pytest.raises(ValueError, match="out is read-only"):
         dropout(x, 0.5, rng=Meddling(out), out=out)
     assert not out.any()
 
