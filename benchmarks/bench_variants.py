@@ -14,8 +14,8 @@ import fastdrop
 P, N = 0.1, 2**20
 KEY = fastdrop.Key(1)
 NOISE = {
-    "pixels of 3": ((N // 4, 3), (N // 4, 1)),
-    "3 channels last": ((N // 4, 3), (1, 3)),
+    "pixels of 3": ((N // 3, 3), (N // 3, 1)),
+    "3 channels last": ((N // 3, 3), (1, 3)),
     "64 channels last": ((N // 64, 64), (1, 64)),
     "images of 7 x 7": ((N // 49, 7, 7), (N // 49, 1, 1)),
     "images of 64 x 64": ((N // 4096, 64, 64), (N // 4096, 1, 1)),
