@@ -173,7 +173,7 @@ def dropout1d(
            [2., 2., 2., 2.]])
     """
     x = _frontdoor.as_array(x, inplace)
-    noise_shape = _channels(_frontdoor.plain(x), "dropout1d", "L")
+    noise_shape = _channels(x, "dropout1d", "L")
     return _frontdoor.dropout(
         x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
     )
@@ -233,7 +233,7 @@ def dropout2d(
            [2., 2., 0., 0.]])
     """
     x = _frontdoor.as_array(x, inplace)
-    noise_shape = _channels(_frontdoor.plain(x), "dropout2d", "H, W")
+    noise_shape = _channels(x, "dropout2d", "H, W")
     return _frontdoor.dropout(
         x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
     )
@@ -292,7 +292,7 @@ def dropout3d(
            [2., 2., 0., 0.]])
     """
     x = _frontdoor.as_array(x, inplace)
-    noise_shape = _channels(_frontdoor.plain(x), "dropout3d", "D, H, W")
+    noise_shape = _channels(x, "dropout3d", "D, H, W")
     return _frontdoor.dropout(
         x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
     )
@@ -418,7 +418,7 @@ def feature_alpha_dropout(
         inplace,
         rng,
         out,
-        feature_noise(_frontdoor.plain(x)),
+        feature_noise(x),
         False,
         offset,
         return_key,
@@ -428,18 +428,19 @@ def feature_alpha_dropout(
 
 def feature_noise(x):
     """The noise shape of an array (N, C, ...) whose channels are decided as wholes."""
-    if x.ndim < 2:
+    shape = _frontdoor.plain(x).shape
+    if len(shape) < 2:
         raise ValueError(
-            f"feature_alpha_dropout takes x of shape (N, C, ...), but its shape is {x.shape}"
+            f"feature_alpha_dropout takes x of shape (N, C, ...), but its shape is {shape}"
         )
-    return x.shape[:2] + (1,) * (x.ndim - 2)
+    return shape[:2] + (1,) * (len(shape) - 2)
 
 
 def _channels(x, name, axes):
     """The noise shape of an array whose last axes, so named, belong to its channels."""
-    inner = len(axes.split())
-    if x.ndim not in (inner + 1, inner + 2):
+    shape, inner = _frontdoor.plain(x).shape, len(axes.split())
+    if len(shape) not in (inner + 1, inner + 2):
         raise ValueError(
-            f"{name} takes x of shape (N, C, {axes}) or (C, {axes}), but its shape is {x.shape}"
+            f"{name} takes x of shape (N, C, {axes}) or (C, {axes}), but its shape is {shape}"
         )
-    return x.shape[: x.ndim - inner] + (1,) * inner
+    return shape[: len(shape) - inner] + (1,) * inner

@@ -49,14 +49,8 @@ cdef class Key:
             return
         if not isinstance(seed, np.random.SeedSequence):
             if seed is not None:
-                try:
-                    seed = PyNumber_Index(seed)
-                except TypeError:
-                    raise TypeError(
-                        "seed must be an integer, a numpy.random.SeedSequence or None, but got "
-                        f"{seed!r}"
-                    ) from None
-                check_seed(seed)
+                kinds = "an integer, a numpy.random.SeedSequence or None"
+                seed = check_seed(as_index(seed, "seed", kinds))
             seed = np.random.SeedSequence(seed)
         self.k0, self.k1 = map(int, seed.generate_state(2, np.uint64))
 
@@ -291,11 +285,11 @@ cdef object check_seed(seed):
     return seed
 
 
-cdef object as_index(value, str name):
+cdef object as_index(value, str name, str kinds="an integer"):
     try:
         return PyNumber_Index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an integer, but got {value!r}") from None
+        raise TypeError(f"{name} must be {kinds}, but got {value!r}") from None
 
 
 cdef uint64_t as_word(value, str name) except? 0:
