@@ -13,7 +13,7 @@ from fastdrop.functional import (
     dropout3d,
     feature_alpha_dropout,
 )
-from fastdrop.keys import Key, manual_seed
+from fastdrop.keys import Key, RNGLike, manual_seed
 from fastdrop.layers import (
     AlphaDropout,
     Dropout,
@@ -35,6 +35,7 @@ __all__ = [
     "Dropout3d",
     "FeatureAlphaDropout",
     "Key",
+    "RNGLike",
     "alpha_dropout",
     "apply_mask",
     "dropout",
@@ -48,3 +49,14 @@ __all__ = [
     "set_num_threads",
     "show_config",
 ]
+
+# Users know these by the name they import them by, in tracebacks, pickles and documentation.
+for _name in __all__:
+    if _name not in ("Key", "RNGLike"):  # Key has it already, an alias has none
+        globals()[_name].__module__ = "fastdrop"
+del _name
+
+
+def __dir__() -> list[str]:
+    """List the public names only, not the modules they come from."""
+    return [*__all__, "__version__"]

@@ -6,11 +6,16 @@ GNU OpenMP's threads do not survive a fork, and a call that waited for them woul
 from __future__ import annotations
 
 import os
+import re
 import sys
+
+# A shared library of OpenMP in /proc/self/maps: GNU's, LLVM's or Intel's, whose name a repaired
+# wheel changes to such as libgomp-e985bcbb.so.1.0.0.
+_OPENMP = re.compile(r"/lib(?:gomp|omp|iomp5)(?:-[^/]*)?\.so[^/]*$", re.MULTILINE)
 
 
 def _openmp_came_by_fork() -> bool:
-    """Whether this process was forked, and not replaced, from one that had GNU OpenMP loaded.
+    """Whether this process was forked, and not replaced, from one that had OpenMP loaded.
 
     Such a parent may have had a team, of whatever library. Linux marks such a process in its flags
     (PF_FORKNOEXEC in include/linux/sched.h; the flags are the ninth field of /proc/self/stat).
@@ -21,7 +26,7 @@ def _openmp_came_by_fork() -> bool:
         with open("/proc/self/stat", errors="replace") as file:
             flags = int(file.read().rpartition(")")[2].split()[6])
         with open("/proc/self/maps", errors="replace") as file:
-            return bool(flags & 0x40) and "/libgomp.so" in file.read()
+            return bool(flags & 0x40 and _OPENMP.search(file.read()))
     except OSError:
         return False
 

@@ -28,7 +28,8 @@ def dropout(
     x : array_like
         Of any shape and a dtype of numbers: float16, bfloat16 (of the package ml_dtypes), float32,
         float64, complex64 or complex128, or, with ``scale=False``, any other of fixed size, bool
-        and integers among them. What is not an ndarray is converted as by `numpy.asarray`.
+        and integers among them. What is not an ndarray, such as a list, a DataFrame or a tensor, is
+        converted as by `numpy.asarray`.
     p : float, optional
         Probability of an element to be dropped, in [0, 1]. It is met exactly, to 2**-80.
     training : bool, optional
@@ -64,8 +65,8 @@ def dropout(
         x, `out`, or a fresh array of x's shape, dtype and layout (as `numpy.empty_like` makes).
         A dropped element is +0, also where x is NaN or infinite. A kept one is ``x * s`` with
         ``s = 1 / (1 - p)`` computed in double precision and rounded once to x's dtype (of a complex
-        number, to that of its parts); float16 and bfloat16 are multiplied in float32 and rounded
-        once.
+        number, to that of its parts). For float16 and bfloat16 s is a float32, and the product is
+        taken in float32 and rounded once.
     key : Key or None
         Only with ``return_key=True``; None if nothing was drawn.
 
@@ -76,9 +77,11 @@ def dropout(
         the array to write into is read-only or has elements that share memory; if `noise_shape`
         does not fit x; if `offset` is negative or `num_threads` less than 1.
     TypeError
-        If x holds no numbers, or such as cannot be scaled; if `out` has another dtype or is no
-        ndarray; if ``inplace=True`` and x is no ndarray; if `rng` or another argument is of another
-        type.
+        If x is not numeric or cannot be scaled; if x or `out` is a masked array, whose mask would
+        be lost; if x is sparse, or lazy or chunked, as arrays of Dask, Zarr, HDF5 and xarray are;
+        if `out` has another dtype or is not an ndarray; if ``inplace=True`` and x is not an
+        ndarray; if `rng` or another argument is of another type, such as a bool for p or an int
+        for a flag.
 
     Notes
     -----
@@ -106,9 +109,9 @@ def dropout(
 
     Whole rows, and pixels of an image without changing the others:
 
-    >>> fastdrop.dropout(x, 0.5, rng=3, noise_shape=(3, 1))
+    >>> fastdrop.dropout(x, 0.5, rng=10, noise_shape=(3, 1))
     array([[ 2.,  4.,  6.],
-           [ 8., 10., 12.],
+           [ 0.,  0.,  0.],
            [14., 16., 18.]])
     >>> image = np.full((2, 4, 3), 200, np.uint8)
     >>> fastdrop.dropout(image, 0.5, rng=3, noise_shape=(2, 4, 1), scale=False)[:, :, 0]

@@ -1,16 +1,34 @@
-"""The types of the functions: with `return_key` true a pair is returned."""
+"""The types of the functions: an array keeps its dtype, and `return_key` true returns a pair."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, SupportsIndex, TypeAlias, overload
+from typing import Any, Literal, SupportsIndex, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdrop.keys import Key, KeySource
+from fastdrop.keys import Key, RNGLike
 
 Probability: TypeAlias = float | np.floating[Any]
 NoiseShape: TypeAlias = Sequence[SupportsIndex | None] | NDArray[np.integer[Any]]
 
+_Shape = TypeVar("_Shape", bound=tuple[Any, ...])
+_DType = TypeVar("_DType", bound=np.dtype[Any])
+
+@overload
+def dropout(
+    x: np.ndarray[_Shape, _DType],
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    rng: RNGLike = ...,
+    out: NDArray[Any] | None = ...,
+    noise_shape: NoiseShape | None = ...,
+    scale: bool = ...,
+    offset: SupportsIndex = ...,
+    return_key: Literal[False] = ...,
+    num_threads: SupportsIndex | None = ...,
+) -> np.ndarray[_Shape, _DType]: ...
 @overload
 def dropout(
     x: ArrayLike,
@@ -18,7 +36,7 @@ def dropout(
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     noise_shape: NoiseShape | None = ...,
     scale: bool = ...,
@@ -28,12 +46,27 @@ def dropout(
 ) -> NDArray[Any]: ...
 @overload
 def dropout(
+    x: np.ndarray[_Shape, _DType],
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    rng: RNGLike = ...,
+    out: NDArray[Any] | None = ...,
+    noise_shape: NoiseShape | None = ...,
+    scale: bool = ...,
+    offset: SupportsIndex = ...,
+    return_key: Literal[True],
+    num_threads: SupportsIndex | None = ...,
+) -> tuple[np.ndarray[_Shape, _DType], Key | None]: ...
+@overload
+def dropout(
     x: ArrayLike,
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     noise_shape: NoiseShape | None = ...,
     scale: bool = ...,
@@ -48,7 +81,7 @@ def dropout(
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     noise_shape: NoiseShape | None = ...,
     scale: bool = ...,
@@ -58,12 +91,26 @@ def dropout(
 ) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
 @overload
 def dropout1d(
+    x: np.ndarray[_Shape, _DType],
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    rng: RNGLike = ...,
+    out: NDArray[Any] | None = ...,
+    scale: bool = ...,
+    offset: SupportsIndex = ...,
+    return_key: Literal[False] = ...,
+    num_threads: SupportsIndex | None = ...,
+) -> np.ndarray[_Shape, _DType]: ...
+@overload
+def dropout1d(
     x: ArrayLike,
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     scale: bool = ...,
     offset: SupportsIndex = ...,
@@ -72,12 +119,26 @@ def dropout1d(
 ) -> NDArray[Any]: ...
 @overload
 def dropout1d(
+    x: np.ndarray[_Shape, _DType],
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    rng: RNGLike = ...,
+    out: NDArray[Any] | None = ...,
+    scale: bool = ...,
+    offset: SupportsIndex = ...,
+    return_key: Literal[True],
+    num_threads: SupportsIndex | None = ...,
+) -> tuple[np.ndarray[_Shape, _DType], Key | None]: ...
+@overload
+def dropout1d(
     x: ArrayLike,
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     scale: bool = ...,
     offset: SupportsIndex = ...,
@@ -91,97 +152,31 @@ def dropout1d(
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     scale: bool = ...,
     offset: SupportsIndex = ...,
     return_key: bool,
     num_threads: SupportsIndex | None = ...,
 ) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
+
+dropout2d = dropout1d
+dropout3d = dropout1d
+
 @overload
-def dropout2d(
-    x: ArrayLike,
+def alpha_dropout(
+    x: np.ndarray[_Shape, _DType],
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
-    scale: bool = ...,
+    noise_shape: NoiseShape | None = ...,
     offset: SupportsIndex = ...,
     return_key: Literal[False] = ...,
     num_threads: SupportsIndex | None = ...,
-) -> NDArray[Any]: ...
-@overload
-def dropout2d(
-    x: ArrayLike,
-    p: Probability = ...,
-    training: bool = ...,
-    inplace: bool = ...,
-    *,
-    rng: KeySource = ...,
-    out: NDArray[Any] | None = ...,
-    scale: bool = ...,
-    offset: SupportsIndex = ...,
-    return_key: Literal[True],
-    num_threads: SupportsIndex | None = ...,
-) -> tuple[NDArray[Any], Key | None]: ...
-@overload
-def dropout2d(
-    x: ArrayLike,
-    p: Probability = ...,
-    training: bool = ...,
-    inplace: bool = ...,
-    *,
-    rng: KeySource = ...,
-    out: NDArray[Any] | None = ...,
-    scale: bool = ...,
-    offset: SupportsIndex = ...,
-    return_key: bool,
-    num_threads: SupportsIndex | None = ...,
-) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
-@overload
-def dropout3d(
-    x: ArrayLike,
-    p: Probability = ...,
-    training: bool = ...,
-    inplace: bool = ...,
-    *,
-    rng: KeySource = ...,
-    out: NDArray[Any] | None = ...,
-    scale: bool = ...,
-    offset: SupportsIndex = ...,
-    return_key: Literal[False] = ...,
-    num_threads: SupportsIndex | None = ...,
-) -> NDArray[Any]: ...
-@overload
-def dropout3d(
-    x: ArrayLike,
-    p: Probability = ...,
-    training: bool = ...,
-    inplace: bool = ...,
-    *,
-    rng: KeySource = ...,
-    out: NDArray[Any] | None = ...,
-    scale: bool = ...,
-    offset: SupportsIndex = ...,
-    return_key: Literal[True],
-    num_threads: SupportsIndex | None = ...,
-) -> tuple[NDArray[Any], Key | None]: ...
-@overload
-def dropout3d(
-    x: ArrayLike,
-    p: Probability = ...,
-    training: bool = ...,
-    inplace: bool = ...,
-    *,
-    rng: KeySource = ...,
-    out: NDArray[Any] | None = ...,
-    scale: bool = ...,
-    offset: SupportsIndex = ...,
-    return_key: bool,
-    num_threads: SupportsIndex | None = ...,
-) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
+) -> np.ndarray[_Shape, _DType]: ...
 @overload
 def alpha_dropout(
     x: ArrayLike,
@@ -189,7 +184,7 @@ def alpha_dropout(
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     noise_shape: NoiseShape | None = ...,
     offset: SupportsIndex = ...,
@@ -198,12 +193,26 @@ def alpha_dropout(
 ) -> NDArray[Any]: ...
 @overload
 def alpha_dropout(
+    x: np.ndarray[_Shape, _DType],
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    rng: RNGLike = ...,
+    out: NDArray[Any] | None = ...,
+    noise_shape: NoiseShape | None = ...,
+    offset: SupportsIndex = ...,
+    return_key: Literal[True],
+    num_threads: SupportsIndex | None = ...,
+) -> tuple[np.ndarray[_Shape, _DType], Key | None]: ...
+@overload
+def alpha_dropout(
     x: ArrayLike,
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     noise_shape: NoiseShape | None = ...,
     offset: SupportsIndex = ...,
@@ -217,7 +226,7 @@ def alpha_dropout(
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     noise_shape: NoiseShape | None = ...,
     offset: SupportsIndex = ...,
@@ -226,17 +235,17 @@ def alpha_dropout(
 ) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
 @overload
 def feature_alpha_dropout(
-    x: ArrayLike,
+    x: np.ndarray[_Shape, _DType],
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     offset: SupportsIndex = ...,
     return_key: Literal[False] = ...,
     num_threads: SupportsIndex | None = ...,
-) -> NDArray[Any]: ...
+) -> np.ndarray[_Shape, _DType]: ...
 @overload
 def feature_alpha_dropout(
     x: ArrayLike,
@@ -244,7 +253,33 @@ def feature_alpha_dropout(
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
+    out: NDArray[Any] | None = ...,
+    offset: SupportsIndex = ...,
+    return_key: Literal[False] = ...,
+    num_threads: SupportsIndex | None = ...,
+) -> NDArray[Any]: ...
+@overload
+def feature_alpha_dropout(
+    x: np.ndarray[_Shape, _DType],
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    rng: RNGLike = ...,
+    out: NDArray[Any] | None = ...,
+    offset: SupportsIndex = ...,
+    return_key: Literal[True],
+    num_threads: SupportsIndex | None = ...,
+) -> tuple[np.ndarray[_Shape, _DType], Key | None]: ...
+@overload
+def feature_alpha_dropout(
+    x: ArrayLike,
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     offset: SupportsIndex = ...,
     return_key: Literal[True],
@@ -257,7 +292,7 @@ def feature_alpha_dropout(
     training: bool = ...,
     inplace: bool = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     out: NDArray[Any] | None = ...,
     offset: SupportsIndex = ...,
     return_key: bool,

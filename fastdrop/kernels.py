@@ -5,10 +5,37 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+WAITS = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "0"}
+"""How long idle threads spin, in GNU's OpenMP (turns of a loop, some 50 to 100 microseconds) and in
+LLVM's (milliseconds).
+
+By default they spin for milliseconds: as long as a team of ours spins, the threads of another
+OpenMP, such as the one in PyTorch's wheel, find their core taken, and ours find theirs."""
+
+
+@contextmanager
+def _brief_waits() -> Iterator[None]:
+    """Set WAITS, which OpenMP reads when it is loaded, unless the user has chosen."""
+    if any(name in os.environ for name in ("OMP_WAIT_POLICY", *WAITS)):
+        yield
+        return
+    os.environ.update(WAITS)
+    try:
+        yield
+    finally:
+        for name in WAITS:
+            del os.environ[name]
+
 
 try:
-    import fastdrop._frontdoor as _frontdoor  # this form tells which module is missing
-    import fastdrop._machine as _machine
+    with _brief_waits():
+        import fastdrop._frontdoor as _frontdoor  # this form tells which module is missing
+        import fastdrop._machine as _machine
+
+        _machine.openmp_threads()  # LLVM's reads its settings in the first call
 except ModuleNotFoundError as error:
     if error.name not in ("fastdrop._frontdoor", "fastdrop._machine"):
         raise
@@ -17,6 +44,8 @@ except ModuleNotFoundError as error:
         "`python -m pip install .` beside its setup.py and start Python in another folder, or "
         "run `python -m pip install -e .` to use it in place"
     ) from None
+
+from fastdrop import threads  # noqa: E402  # it takes its checks from what is compiled
 
 LEVELS = ("avx512", "avx2", "baseline")
 """Best first."""
@@ -43,4 +72,4 @@ level = _chosen()
 """The level in use."""
 
 # Only this one is imported: a level's module may use its instructions anywhere, at import too.
-_frontdoor.use(importlib.import_module(f"fastdrop._{level}").kernels)
+_frontdoor.use(importlib.import_module(f"fastdrop._{level}").kernels, threads.team_limit)

@@ -10,12 +10,10 @@ from numpy.random import BitGenerator, Generator, SeedSequence
 
 from fastdrop._frontdoor import Key, Stream, restart_process_stream
 
-__all__ = ["Key", "KeySource", "Stream", "key_from_words", "manual_seed"]
+__all__ = ["Key", "RNGLike", "Stream", "key_from_words", "manual_seed"]
 
-KeySource: TypeAlias = (
-    int | np.integer[Any] | SeedSequence | BitGenerator | Generator | Key | Stream | None
-)
-"""What `rng=` accepts; a Stream is for the layers, which keep one."""
+RNGLike: TypeAlias = int | np.integer[Any] | SeedSequence | BitGenerator | Generator | Key | None
+"""The type of what `rng=` accepts."""
 
 
 def manual_seed(seed: int | SeedSequence | Key | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from numpy.random import BitGenerator, Generator
 from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _frontdoor
-from fastdrop._frontdoor import as_flag, check_probability, check_rng
+from fastdrop._frontdoor import as_flag, as_noise_shape, check_probability, check_rng, plain
 from fastdrop.functional import (
     alpha_dropout,
     dropout,
@@ -20,7 +19,7 @@ from fastdrop.functional import (
     feature_alpha_dropout,
     feature_noise,
 )
-from fastdrop.keys import Key, KeySource, Stream
+from fastdrop.keys import Key, RNGLike, Stream
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,11 +33,9 @@ class _Layer:
     _drop: Callable[..., Any]
     _pass_back: Callable[..., Any]
 
-    def __init__(
-        self, p: Probability = 0.5, inplace: bool = False, *, rng: KeySource = None
-    ) -> None:
+    def __init__(self, p: Probability = 0.5, inplace: bool = False, *, rng: RNGLike = None) -> None:
         self.p = p
-        self.inplace = as_flag(inplace, "inplace")
+        self.inplace = inplace
         self.training = True
         self._rng = _source(rng)
         self._last: tuple[tuple[int, ...], float, bool, Key | None, dict[str, Any]] | None = None
@@ -56,17 +53,39 @@ class _Layer:
     def p(self, p: Probability) -> None:
         self._p: float = check_probability(p)
 
-    def __call__(self, x: ArrayLike) -> NDArray[Any]:
-        """Return ``self.forward(x)``."""
-        return self.forward(x)
+    @property
+    def inplace(self) -> bool:
+        """Whether `forward` writes into its input."""
+        return self._inplace
 
-    def forward(self, x: ArrayLike) -> NDArray[Any]:
+    @inplace.setter
+    def inplace(self, inplace: bool) -> None:
+        self._inplace: bool = as_flag(inplace, "inplace")
+
+    @property
+    def training(self) -> bool:
+        """Whether `forward` drops; see `train` and `eval`."""
+        return self._training
+
+    @training.setter
+    def training(self, training: bool) -> None:
+        self._training: bool = as_flag(training, "training")
+
+    def __call__(self, x: ArrayLike, *, rng: RNGLike = None) -> NDArray[Any]:
+        """Return ``self.forward(x, rng=rng)``."""
+        return self.forward(x, rng=rng)
+
+    def forward(self, x: ArrayLike, *, rng: RNGLike = None) -> NDArray[Any]:
         """Drop x, or in evaluation return x itself.
 
         Parameters
         ----------
         x : array_like
             As for the layer's function.
+        rng : int, SeedSequence, BitGenerator, Generator or Key, optional
+            Where this call's key comes from; the layer's own source does not advance. So
+            ``layer(x, rng=key.fold_in(epoch, item))`` gives an item of a data set the same mask
+            whatever was called before, and in whichever process. None is the layer's own source.
 
         Returns
         -------
@@ -82,8 +101,9 @@ class _Layer:
         self._last = None
         y: NDArray[Any]
         options = self._options()
-        y, key = self._drop(x, p, training, self.inplace, rng=self._rng, return_key=True, **options)
-        self._last = y.shape, p, training, key, options
+        source = self._rng if rng is None else rng
+        y, key = self._drop(x, p, training, self.inplace, rng=source, return_key=True, **options)
+        self._last = plain(y).shape, p, training, key, options
         return y
 
     def backward(self, grad: ArrayLike) -> NDArray[Any]:
@@ -112,10 +132,10 @@ class _Layer:
                 "backward needs a forward that succeeded before it: there is no mask"
             )
         shape, p, training, key, options = self._last
-        grad = _frontdoor.as_array(grad, False)
-        if grad.shape != shape:
+        grad = _frontdoor.as_array(grad, False, "grad")
+        if plain(grad).shape != shape:
             raise ValueError(
-                f"grad must have the shape {shape} of the last forward, but has {grad.shape}"
+                f"grad must have the shape {shape} of the last forward, but has {plain(grad).shape}"
             )
         result: NDArray[Any] = self._pass_back(grad, p, training, rng=key, **options)
         return result
@@ -132,8 +152,13 @@ class _Layer:
         -------
         layer
             The layer itself.
+
+        Raises
+        ------
+        TypeError
+            If `mode` is not a bool.
         """
-        self.training = bool(mode)
+        self.training = as_flag(mode, "mode")
         return self
 
     def eval(self) -> Self:
@@ -208,14 +233,30 @@ class _NoiseLayer(_Layer):
         p: Probability = 0.5,
         inplace: bool = False,
         *,
-        rng: KeySource = None,
+        rng: RNGLike = None,
         noise_shape: NoiseShape | None = None,
     ) -> None:
         super().__init__(p, inplace, rng=rng)
         self.noise_shape = noise_shape
 
     def _options(self) -> dict[str, Any]:
-        return {"noise_shape": copy.copy(self.noise_shape)}  # backward's, whatever becomes of it
+        return {"noise_shape": self.noise_shape}
+
+    @property
+    def noise_shape(self) -> tuple[int | None, ...] | None:
+        """For each axis of x None, or a length: 1 where all elements share a decision."""
+        return self._noise_shape
+
+    @noise_shape.setter
+    def noise_shape(self, noise_shape: NoiseShape | None) -> None:
+        if noise_shape is not None:
+            noise_shape = as_noise_shape(noise_shape)
+            if any(n is not None and n < 1 for n in noise_shape):
+                raise ValueError(
+                    f"noise_shape must have None or a positive int for each axis of x, but got "
+                    f"{noise_shape}"
+                )
+        self._noise_shape: tuple[int | None, ...] | None = noise_shape
 
     def __repr__(self) -> str:
         if self.noise_shape is None:
@@ -247,18 +288,19 @@ class Dropout(_NoiseLayer):
     Attributes
     ----------
     p : float
-        May be assigned; an invalid value is refused.
     inplace : bool
-    noise_shape : sequence of int or None
+    noise_shape : tuple of int and None, or None
     training : bool
-        True at first; see `train` and `eval`.
+        True at first; see `train` and `eval`. Each attribute may be assigned, and is checked then
+        as it is here.
 
     Raises
     ------
     ValueError
-        If `p` is outside [0, 1] or NaN.
+        If `p` is outside [0, 1] or NaN; if `noise_shape` has an entry other than None and positive
+        ints.
     TypeError
-        If `rng` is of another type.
+        If `rng` or another argument is of another type.
 
     Notes
     -----
@@ -347,7 +389,7 @@ def _alpha_slope(
     grad: ArrayLike,
     p: float,
     training: bool,
-    rng: KeySource,
+    rng: RNGLike,
     noise_shape: NoiseShape | None = None,
 ) -> Any:
     """How a gradient passes through alpha dropout."""
@@ -401,11 +443,11 @@ class FeatureAlphaDropout(_Layer):
     _drop = staticmethod(feature_alpha_dropout)
 
     @staticmethod
-    def _pass_back(grad: NDArray[Any], p: float, training: bool, rng: KeySource) -> Any:
+    def _pass_back(grad: NDArray[Any], p: float, training: bool, rng: RNGLike) -> Any:
         return _alpha_slope(grad, p, training, rng, feature_noise(grad))
 
 
-def _source(rng: KeySource) -> Generator | Stream | None:
+def _source(rng: RNGLike) -> Generator | Stream | None:
     """What a layer keeps of its rng: None, a generator, or a stream of its own."""
     check_rng(rng)
     if rng is None or isinstance(rng, (Generator, Stream)):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _frontdoor
-from fastdrop.keys import KeySource
+from fastdrop.keys import RNGLike
 
 if TYPE_CHECKING:
     from fastdrop.functional import Probability
+
+_Shape = TypeVar("_Shape", bound=tuple[Any, ...])
+_DType = TypeVar("_DType", bound=np.dtype[Any])
 
 
 @overload
@@ -22,7 +24,7 @@ def keep_mask(
     shape: SupportsIndex | Sequence[SupportsIndex],
     p: Probability = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     offset: SupportsIndex = ...,
     packed: Literal[False] = ...,
     num_threads: SupportsIndex | None = ...,
@@ -34,7 +36,7 @@ def keep_mask(
     shape: SupportsIndex | Sequence[SupportsIndex],
     p: Probability = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     offset: SupportsIndex = ...,
     packed: Literal[True],
     num_threads: SupportsIndex | None = ...,
@@ -46,7 +48,7 @@ def keep_mask(
     shape: SupportsIndex | Sequence[SupportsIndex],
     p: Probability = ...,
     *,
-    rng: KeySource = ...,
+    rng: RNGLike = ...,
     offset: SupportsIndex = ...,
     packed: bool,
     num_threads: SupportsIndex | None = ...,
@@ -57,7 +59,7 @@ def keep_mask(
     shape: SupportsIndex | Sequence[SupportsIndex],
     p: Probability = 0.5,
     *,
-    rng: KeySource = None,
+    rng: RNGLike = None,
     offset: SupportsIndex = 0,
     packed: bool = False,
     num_threads: SupportsIndex | None = None,
@@ -118,10 +120,38 @@ def keep_mask(
     return result
 
 
+@overload
+def apply_mask(
+    x: np.ndarray[_Shape, _DType],
+    mask: ArrayLike,
+    p: Probability,
+    *,
+    inplace: bool = ...,
+    out: NDArray[Any] | None = ...,
+    packed: bool = ...,
+    scale: bool = ...,
+    num_threads: SupportsIndex | None = ...,
+) -> np.ndarray[_Shape, _DType]: ...
+
+
+@overload
 def apply_mask(
     x: ArrayLike,
     mask: ArrayLike,
-    p: Probability = 0.0,
+    p: Probability,
+    *,
+    inplace: bool = ...,
+    out: NDArray[Any] | None = ...,
+    packed: bool = ...,
+    scale: bool = ...,
+    num_threads: SupportsIndex | None = ...,
+) -> NDArray[Any]: ...
+
+
+def apply_mask(
+    x: ArrayLike,
+    mask: ArrayLike,
+    p: Probability,
     *,
     inplace: bool = False,
     out: NDArray[Any] | None = None,
@@ -139,9 +169,9 @@ def apply_mask(
     mask : array_like
         Of bool, True for kept, and of a shape that broadcasts to x's; or, with ``packed=True``, of
         uint8 and one axis, (x.size + 7) // 8 bytes as `keep_mask` packs them.
-    p : float, optional
-        The drop probability by which to scale, in [0, 1]; at 1, where nothing is kept, the result
-        is 0 whatever the mask.
+    p : float
+        The drop probability by which to scale, in [0, 1]: that of the mask, or 0 to scale nothing;
+        at 1, where nothing is kept, the result is 0 whatever the mask.
     inplace : bool, optional
         Write into x, and return it.
     out : ndarray, optional
@@ -180,16 +210,20 @@ def apply_mask(
            [10., 12.,  0.,  0.]])
     >>> np.array_equal(fastdrop.apply_mask(x, mask, 0.5), fastdrop.dropout(x, 0.5, rng=10))
     True
-    >>> fastdrop.apply_mask(np.arange(8).reshape(2, 4), [[True], [False]])
+    >>> fastdrop.apply_mask(np.arange(8).reshape(2, 4), [[True], [False]], p=0)
     array([[0, 1, 2, 3],
            [0, 0, 0, 0]])
     """
-    return _frontdoor.apply_mask(x, mask, p, inplace, out, packed, scale, num_threads)
+    result: NDArray[Any] = _frontdoor.apply_mask(
+        x, mask, p, inplace, out, packed, scale, num_threads
+    )
+    return result
 
 
 def _check_shape(shape: SupportsIndex | Sequence[SupportsIndex]) -> tuple[int, ...]:
     try:
-        result = tuple(map(operator.index, shape if np.iterable(shape) else (shape,)))
+        entries = shape if np.iterable(shape) else (shape,)
+        result = tuple(_frontdoor.as_index(n, "shape") for n in entries)
     except TypeError:
         raise TypeError(f"shape must be an int or a sequence of ints, but got {shape!r}") from None
     if any(n < 0 for n in result):

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 import os
 
 from fastdrop import _machine, forks
-
-BLOCK = 16384
-"""Elements that only one thread can work on: a block of the mask format."""
-
-TEAM_PAYS_FROM = 8 * BLOCK
-"""Elements from which a team is worth waking where the caller names no number of threads."""
-
-MOST_THREADS = 256
-"""A larger team is never started: OpenMP ends the process where it cannot start a thread."""
+from fastdrop._frontdoor import MAX_THREADS, as_index
 
 _setting: int | None = None
 _openmp_is_told = "OMP_NUM_THREADS" in os.environ
@@ -80,24 +71,18 @@ def get_num_threads() -> int:
     if _is_serial():
         return 1
     if _setting is not None:
-        return min(_setting, MOST_THREADS)
+        return min(_setting, MAX_THREADS)
     available = _machine.openmp_threads()
     if not _openmp_is_told:
         available = min(available, _machine.processors())
-    return min(available, MOST_THREADS)
+    return min(available, MAX_THREADS)
 
 
-def team_size(requested: int | None, size: int) -> int:
-    """Threads for a call on `size` elements whose caller asked for `requested`, or for none."""
-    if requested is not None:
-        requested = _check(requested, "num_threads")
-        if _is_serial():
-            return 1
-    elif size < TEAM_PAYS_FROM:
-        return 1
-    if size <= BLOCK:
-        return 1
-    return min(requested or get_num_threads(), MOST_THREADS, -(-size // BLOCK))
+def team_limit(requested: int | None) -> int:
+    """Return the most threads for a call that names a number of them, or None."""
+    if requested is None:
+        return get_num_threads()
+    return 1 if _is_serial() else min(requested, MAX_THREADS)
 
 
 def _is_serial() -> bool:
@@ -106,10 +91,7 @@ def _is_serial() -> bool:
 
 
 def _check(n: int, name: str) -> int:
-    try:
-        n = operator.index(n)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, but got {n!r}") from None
+    n = as_index(n, name)
     if n < 1:
         raise ValueError(f"{name} must be 1 or more, but got {n}")
     return n

@@ -6,24 +6,23 @@ generator advanced, before the last check has passed and the last byte is alloca
 """
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport HUGE_VAL, NAN, sqrt
+from libc.math cimport sqrt
 from libc.stdint cimport uint64_t
 
 from kernels cimport *
 
 import math
 
-from fastdrop import _machine, threads
+from fastdrop import _machine
 
 include "keys.pxi"
 include "arrays.pxi"
 include "masks.pxi"
 include "operations.pxi"
+include "team.pxi"
 
 cnp.import_array()
 
-# Elements from which a team of threads is considered.
-cdef Py_ssize_t TEAM_PAYS_FROM = threads.TEAM_PAYS_FROM
 # Bytes of a result from which its stores bypass the cache: three quarters of the last level, as
 # measured on a CPU with 32 MiB of it, and no more than 32 MiB, as measured on one with 480 MiB, of
 # which a process gets a share. Smaller results are read again from the cache, and soon.
@@ -34,33 +33,55 @@ if STREAM_FROM <= 0:
 cdef Kernels kernels
 
 
-def use(capsule):
-    """Take the kernels of a CPU level; called once, at import."""
-    global kernels
+def use(capsule, limit):
+    """Take the kernels of a CPU level and the limit of a team; called once, at import."""
+    global kernels, team_limit
+    team_limit = limit
     kernels = (<Kernels *> PyCapsule_GetPointer(capsule, "fastdrop.kernels"))[0]
 
 
-def check_probability(p):
-    """Refuse a p that is no number in [0, 1]; return it as a float."""
+cpdef double check_probability(p) except? -1:
+    """Return p as a float; raise unless it is one real number in [0, 1]."""
     cdef double probability
-    try:
+    if type(p) is float:
         probability = p
-    except TypeError:
-        raise TypeError(f"p must be a real number, but got {p!r}") from None
-    except OverflowError:
-        probability = NAN
+    else:
+        probability = as_real(p)
     if not 0 <= probability <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     return probability
 
 
+cdef double as_real(p) except? -1:
+    """Return one real number, a scalar of any library or an array of no axes, as a double."""
+    number = p
+    if hasattr(p, "dtype") or hasattr(p, "__array__"):
+        number = np.asarray(p)
+        if number.ndim:
+            raise TypeError(
+                f"p must be one number, but got an array of shape {number.shape}: {p!r}"
+            )
+        if number.dtype.kind in "bc":  # which would become a float in silence, or with a warning
+            number = number.item()
+        else:
+            number = number[()]
+    if isinstance(number, bool):
+        raise TypeError(
+            f"p must be a number, but got the bool {p!r}: training is the argument after p"
+        )
+    try:
+        return number
+    except TypeError:
+        raise TypeError(f"p must be a real number, but got {p!r}") from None
+    except OverflowError:
+        return float("inf")
+
+
 cpdef bint as_flag(value, str name) except -1:
-    """Whether a flag is set; refuse what is none, such as an argument in another's place."""
-    if value is True:
-        return True
-    if value is False:
-        return False
-    if isinstance(value, (int, np.bool_, np.integer)):
+    """Return a flag as a bool; reject anything else, such as an argument in another's place."""
+    if value is True or value is False:
+        return value is True
+    if isinstance(value, np.bool_):
         return bool(value)
     raise TypeError(f"{name} must be a bool, but got {value!r}")
 
@@ -103,22 +124,22 @@ cdef object drop(
     rng = check_rng(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
-    noise = as_noise(noise_shape)
+    noise = None if noise_shape is None else as_noise_shape(noise_shape)
     x = as_array(x, inplace)
     source = plain(x)
     decisions = size = cnp.PyArray_SIZE(source)
     if noise is not None:
-        noise = check_noise(source, noise, noise_shape)
+        noise = check_noise(source, noise)
         decisions = size if noise is None else math.prod(noise)
     work.offset = check_offset(index, decisions)
-    work.team = team_size(num_threads, size)
+    set_team(&work, num_threads, size)
     result = check_target(x, source, inplace, out, drops)
 
     if not drops:
         if out is None:
             result = x
         else:
-            np.copyto(plain(result), source)
+            np.copyto(plain(result), apart(source, plain(result)))
         return (result, None) if return_key else result
     if probability < 1:
         set_operation(&work, source, form, probability)
@@ -148,7 +169,7 @@ def keep_mask(shape, p, rng, offset, is_packed, num_threads):
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
     work.offset = check_offset(index, size)
-    work.team = team_size(num_threads, size)
+    set_team(&work, num_threads, size)
     if not packed:
         kept = np.ones(shape, np.bool_)
         return drop(kept, p, True, True, rng, None, None, SELECT, index, False, num_threads)
@@ -177,11 +198,11 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
 
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
-    mask = np.asarray(mask)
+    mask = plain(convert(mask, "mask"))
     x = as_array(x, inplace)
     source = plain(x)
     check_mask(source, mask, packed)
-    work.team = team_size(num_threads, cnp.PyArray_SIZE(source))
+    set_team(&work, num_threads, cnp.PyArray_SIZE(source))
     result = check_target(x, source, inplace, out, True)
     set_operation(&work, source, SCALE if scale and 0 < probability < 1 else SELECT, probability)
     if cnp.PyArray_SIZE(source) == 0 or (scale and probability == 1):
@@ -210,8 +231,7 @@ cdef object carry_out(
         work.stream = False  # a fresh page the system has just filled with zeros
     else:
         target = plain(result)
-        if clashes(source, target):
-            source = source.copy()
+        source = apart(source, target)
         # In place the lines are read anyway.
         work.stream = (
             cnp.PyArray_DATA(source) != cnp.PyArray_DATA(target)
@@ -236,6 +256,7 @@ cdef object carry_out(
     if not columns and not (cnp.PyArray_ISCARRAY_RO(source) and cnp.PyArray_ISCARRAY(target)):
         pieces = in_pieces(source, target)
         work.team = 1
+        work.gauged = False
         work.stream = False
     if draws:
         take_key(rng, &work.rule)
@@ -264,8 +285,19 @@ cdef int run(cnp.ndarray x, cnp.ndarray y, const Work *work) except -1:
         const char *source = <const char *> cnp.PyArray_DATA(x)
         char *target = <char *> cnp.PyArray_DATA(y)
 
+    launch(source, target, size, work)
+    return 0
+
+
+cdef int launch(const char *x, char *y, Py_ssize_t size, const Work *work) except -1:
+    """Call the kernel without the GIL, and let the gauge see a default call."""
+    cdef double begin = fd_seconds() if work.gauged else 0
+    cdef double alone
+
     with nogil:
-        kernels.run(source, target, size, work)
+        alone = kernels.run(x, y, size, work)
+    if work.gauged:
+        gauge.record(fd_seconds() - begin, alone)
     return 0
 
 
@@ -276,9 +308,12 @@ cdef int run_columns(cnp.ndarray x, cnp.ndarray y, const Work *work) except -1:
         Py_ssize_t x_step = cnp.PyArray_STRIDE(x, 1), y_step = cnp.PyArray_STRIDE(y, 1)
         const char *source = <const char *> cnp.PyArray_DATA(x)
         char *target = <char *> cnp.PyArray_DATA(y)
+        double begin = fd_seconds() if work.gauged else 0, alone
 
     with nogil:
-        kernels.columns(source, target, rows, columns, x_step, y_step, work)
+        alone = kernels.columns(source, target, rows, columns, x_step, y_step, work)
+    if work.gauged:
+        gauge.record(fd_seconds() - begin, alone)
     return 0
 
 
@@ -292,18 +327,11 @@ cdef int pack(const Work *work, cnp.ndarray bits, Py_ssize_t decisions) except -
     packing.item_bits = 1
     packing.mask = NULL
     packing.stream = False
-    if decisions < TEAM_PAYS_FROM:
+    if decisions < FD_TEAM_PAYS_FROM:
         packing.team = 1
-    with nogil:
-        kernels.run(target, target, decisions, &packing)
+        packing.gauged = False
+    launch(target, target, decisions, &packing)
     return 0
-
-
-cdef int team_size(num_threads, Py_ssize_t size) except -1:
-    """Threads for a call on so many elements."""
-    if num_threads is None and size < TEAM_PAYS_FROM:
-        return 1
-    return threads.team_size(num_threads, size)
 
 
 cdef uint64_t check_offset(index, Py_ssize_t size) except? 1:

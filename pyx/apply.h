@@ -344,15 +344,6 @@ FD_INLINE void fd_apply_packed(const fd_packed *x, fd_packed *y, uint64_t keep, 
 
 /* ---- a line's numbers ----------------------------------------------------------------- */
 
-/* A number of 1 or more rounded once to so many binary digits, and to infinity above `largest`. */
-FD_INLINE double fd_round(double value, int digits, double largest)
-{
-    int exponent;
-    const double significand = rint(ldexp(frexp(value, &exponent), digits));
-    const double rounded = ldexp(significand, exponent - digits);
-    return rounded > largest ? HUGE_VAL : rounded;
-}
-
 /* The bits of a number in each dtype, repeated to 64. */
 FD_INLINE uint64_t fd_bits_float16(double value)
 {

@@ -7,25 +7,105 @@ cdef extern from "numpy/arrayobject.h":  # in the C API, but not in NumPy's own 
 cdef Py_ssize_t PIECE = 2 * FD_BLOCK
 
 
-cpdef cnp.ndarray as_array(x, bint inplace):
-    """x as an array of numbers."""
-    if not isinstance(x, np.ndarray):
-        if inplace:
-            raise TypeError(
-                "inplace=True needs an ndarray, for the caller would never see a converted "
-                f"{type(x).__name__} change: pass an ndarray, or inplace=False"
-            )
-        if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
-            x = np.from_dlpack(x)
-        else:
-            x = np.asarray(x)
-    cdef cnp.ndarray array = x
+cpdef cnp.ndarray as_array(x, inplace, str name="x"):
+    """Return x as an array of numbers."""
+    if as_flag(inplace, "inplace") and not isinstance(x, np.ndarray):
+        raise TypeError(
+            "inplace=True needs an ndarray, for the caller would never see a converted "
+            f"{type(x).__name__} change: pass an ndarray, or inplace=False"
+        )
+    cdef cnp.ndarray array = convert(x, name)
     if not is_number(plain(array)):
         raise TypeError(
-            f"cannot drop elements of dtype {plain(array).dtype}, which is not of numbers, or has "
-            "no 0: convert x to a float dtype"
+            f"cannot drop elements of dtype {plain(array).dtype}, {way_out(plain(array), name)}"
         )
     return array
+
+
+cdef cnp.ndarray convert(x, str name):
+    """Return x as an ndarray; reject what would lose a mask, or be loaded whole, in silence."""
+    if isinstance(x, np.ndarray):
+        check_unmasked(x, name)
+        return x
+    check_in_memory(x, name)
+    if isinstance(x, (list, tuple)):
+        for i in {type(item): i for i, item in enumerate(x)}.values():  # one of each class
+            check_in_memory(x[i], f"{name}[{i}]")
+            if isinstance(x[i], np.ndarray):
+                check_unmasked(x[i], f"{name}[{i}]")
+    if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
+        return np.from_dlpack(x)
+    try:
+        return np.asarray(x)
+    except TypeError as error:
+        if "ScalarType" not in str(error):
+            raise
+        raise TypeError(
+            f"{name} is a tensor of {x.dtype}, a dtype that NumPy does not have: pass "
+            f"{name}.float() or, for bfloat16, {name}.view(torch.int16).numpy()"
+            ".view(ml_dtypes.bfloat16), which shares its memory"
+        ) from None
+
+
+cdef int check_unmasked(x, str name) except -1:
+    """Reject a masked array, of NumPy or of a package that has its own."""
+    if cnp.PyArray_CheckExact(x):
+        return 0
+    if isinstance(x, np.ma.MaskedArray):
+        without = "data"
+    elif hasattr(type(x), "mask") and hasattr(type(x), "unmasked"):  # of Astropy
+        without = "unmasked"
+    else:
+        return 0
+    raise TypeError(
+        f"{name} is a {type(x).__name__}, whose mask would be lost: pass {name}.filled(value), "
+        f"where masked elements have that value, or {name}.{without}, which ignores the mask"
+    )
+
+
+# What lazy, chunked and stored arrays have, and arrays in memory have not: `chunks` those of Dask,
+# xarray, Zarr, h5py, Blosc2, Cubed and, in memory but in chunks, PyArrow; then netCDF4, PyTables
+# and TensorStore. Dask's frames and h5py's views are known by their package.
+cdef tuple LAZY = ("chunks", "chunking", "chunkshape", "chunk_layout")
+cdef tuple LAZY_PACKAGES = ("dask.", "h5py.")
+
+
+cdef int check_in_memory(x, str name) except -1:
+    """Reject an array that is lazy, chunked or stored, and a sparse one."""
+    kind = type(x)
+    lazy = kind.__module__.startswith(LAZY_PACKAGES)
+    for attribute in LAZY:
+        # Of the class and of x: a column of a DataFrame may have that name, and a class that wraps
+        # arrays of any kind has the names of all.
+        lazy = lazy or (hasattr(kind, attribute) and hasattr(x, attribute))
+    # A wrapper that passes on what it does not have itself.
+    if lazy or isinstance(getattr(x, "chunks", None), tuple):
+        raise TypeError(
+            f"{name} is a {kind.__module__}.{kind.__qualname__}, which is lazy, chunked or stored: "
+            f"pass np.asarray({name}) to load all of it, or piece by piece, each with its offset="
+        )
+    if hasattr(kind, "tocsr"):  # of SciPy or the package sparse
+        raise TypeError(
+            f"{name} is a sparse {kind.__name__}: pass {name}.data, its stored elements (of a "
+            f"format without such an array {name}.tocsr().data), or {name}.toarray()"
+        )
+    return 0
+
+
+cdef str way_out(cnp.ndarray x, str name):
+    """What is wrong with a dtype that is not numeric, and what to do about it."""
+    dtype = x.dtype
+    if dtype.names:
+        return (
+            f"which is structured: drop whole records, {name}[fastdrop.keep_mask(len({name}), p)], "
+            f"or the elements of a field, {name}[{dtype.names[0]!r}]"
+        )
+    if dtype.kind == "V" and cnp.PyArray_TYPE(x) == cnp.NPY_VOID:
+        return (
+            "which is raw bytes: pass a view of them in their numeric dtype, such as "
+            f"{name}.view(ml_dtypes.bfloat16) for the bfloat16 that NumPy's files hold as |V2"
+        )
+    return f"which is not numeric, or has no zero: convert {name} to a float dtype"
 
 
 cpdef cnp.ndarray plain(cnp.ndarray x):
@@ -54,6 +134,7 @@ cdef int check_out(cnp.ndarray x, bint inplace, out) except -1:
         raise ValueError("out and inplace=True name two places for one result: give only one")
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be an ndarray, but got {type(out).__name__}")
+    check_unmasked(out, "out")
     cdef cnp.ndarray y = plain(out)
     if not cnp.PyArray_SAMESHAPE(x, y):
         raise ValueError(
@@ -104,6 +185,11 @@ cdef bint shares_elements(cnp.ndarray y):
             touched[byte:], [n for _, n in axes], [stride for stride, _ in axes]
         )[...] = True
     return touched.sum() < y.size * y.itemsize
+
+
+cdef cnp.ndarray apart(cnp.ndarray x, cnp.ndarray y):
+    """Return x, or a copy of it if writing y would change what is still to be read of x."""
+    return x.copy() if clashes(x, y) else x
 
 
 cdef bint clashes(cnp.ndarray x, cnp.ndarray y):

@@ -83,11 +83,22 @@ cdef extern from "apply.h" nogil:
     # x and y point to elements of one type.
     void fd_apply(const void *x, void *y, uint64_t keep, fd_line line, bint stream)
     void fd_fence()
-    double fd_round(double value, int digits, double largest)
     uint64_t fd_bits_float16(double value)
     uint64_t fd_bits_bfloat16(double value)
     uint64_t fd_bits_float32(double value)
     uint64_t fd_bits_float64(double value)
+
+
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+    #include <omp.h>
+    #define fd_seconds() omp_get_wtime()
+    #else
+    #define fd_seconds() 0.0
+    #endif
+    """
+    double fd_seconds() nogil
 
 
 # What is done to the elements, by the names of apply.h. SCALE and SHIFT have the dtypes in one
@@ -114,6 +125,7 @@ cdef enum Operation:
 
 cdef enum:
     MOST_AXES = 64
+    FD_MAX_THREADS = 256  # threads; OpenMP ends the process where it cannot start one
 
 
 # A packed mask, stretched over an array's elements in their C order: each decision of a row holds
@@ -138,17 +150,21 @@ cdef struct Work:
     fd_rule rule
     const Mask *mask
     uint64_t offset             # of the first element, in the stream or among the mask's elements
-    int team
+    int team                    # threads
+    bint gauged                 # a default call, whose team is held against one thread
     bint stream                 # store past the cache
 
 
+# Kernels return the seconds that one thread would have taken, going by the team's fastest: 0 where
+# there was no team.
+
 # x, y, size, work: on contiguous arrays; y may be x, unless the stores bypass the cache.
-ctypedef void (*run_kernel)(const char *, char *, Py_ssize_t, const Work *) noexcept nogil
+ctypedef double (*run_kernel)(const char *, char *, Py_ssize_t, const Work *) noexcept nogil
 
 
 # x, y, rows, columns, x_step, y_step, work: on two-dimensional arrays whose columns are contiguous
 # and begin x_step and y_step bytes after one another. The stream decides.
-ctypedef void (*columns_kernel)(
+ctypedef double (*columns_kernel)(
     const char *, char *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const Work *
 ) noexcept nogil
 

@@ -421,20 +421,34 @@ cdef inline void run_from(
         run_serial(x, y, size, NULL, at, work, stream)
 
 
-cdef void run(const char *x, char *y, Py_ssize_t size, const Work *work) noexcept nogil:
+cdef inline double fastest(const double *rate, int team, double size) noexcept nogil:
+    """Seconds for `size` at the best of the shares' rates, each in seconds per unit of size."""
+    cdef double best = rate[0]
+    cdef int share
+
+    for share in range(1, team):
+        best = min(best, rate[share])
+    return best * size
+
+
+cdef double run(const char *x, char *y, Py_ssize_t size, const Work *work) noexcept nogil:
     """Work on a run by a team of threads, or, for a team of one, by a plain call."""
     cdef:
+        double rate[FD_MAX_THREADS]
+        double since
         Py_ssize_t blocks = (size + FD_BLOCK - 1) // FD_BLOCK, begin, end
-        int team = work.team, share
+        int team = <int> min(work.team, blocks), share
 
-    if team == 1:
+    if team <= 1:
         run_share(x, y, size, 0, work)
-        return
+        return 0
     for share in prange(team, num_threads=team, schedule="static", chunksize=1):
-        begin = min(FD_BLOCK * (blocks * share // team), size)
+        begin = FD_BLOCK * (blocks * share // team)
         end = min(FD_BLOCK * (blocks * (share + 1) // team), size)
-        if begin < end:
-            run_share(x, y, end - begin, begin, work)
+        since = fd_seconds()
+        run_share(x, y, end - begin, begin, work)
+        rate[share] = (fd_seconds() - since) / (end - begin)
+    return fastest(rate, team, size)
 
 
 cdef void pack_run(
@@ -500,7 +514,7 @@ cdef void run_band(
         begin += size
 
 
-cdef void run_columns(
+cdef double run_columns(
     const char *x,
     char *y,
     Py_ssize_t rows,
@@ -511,15 +525,23 @@ cdef void run_columns(
 ) noexcept nogil:
     """Work on contiguous columns by a team of threads, one band of rows after another."""
     cdef:
-        Py_ssize_t bands = (rows + FD_WORD - 1) // FD_WORD, band
-        int team = <int> min(work.team, bands)
+        double rate[FD_MAX_THREADS]
+        double since
+        Py_ssize_t bands = (rows + FD_WORD - 1) // FD_WORD, begin, end, band
+        int team = <int> min(work.team, bands), share
 
     if team == 1:
         for band in range(bands):
             run_band(x, y, band, rows, columns, x_step, y_step, work)
-        return
-    for band in prange(bands, num_threads=team, schedule="static"):
-        run_band(x, y, band, rows, columns, x_step, y_step, work)
+        return 0
+    for share in prange(team, num_threads=team, schedule="static", chunksize=1):
+        begin = bands * share // team
+        end = bands * (share + 1) // team
+        since = fd_seconds()
+        for band in range(begin, end):
+            run_band(x, y, band, rows, columns, x_step, y_step, work)
+        rate[share] = (fd_seconds() - since) / (end - begin)
+    return fastest(rate, team, bands)
 
 
 cdef Kernels table

@@ -3,6 +3,7 @@ cimport cython
 import numpy as np
 
 from cpython.number cimport PyNumber_Index
+from cpython.object cimport PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from numpy.random cimport bitgen_t
 
@@ -14,7 +15,8 @@ cdef object UNSEEDED = object()  # for a key whose words are set next
 
 @cython.final
 cdef class Key:
-    """A 128-bit key: with p and an element's index, all that a mask depends on.
+    """Key(seed=None)\n--\n
+    A 128-bit key: with p and an element's index, all that a mask depends on.
 
     A key is immutable, hashable, picklable, and equal to one with the same words. Two calls with
     the same key and the same p have the same mask; keys made by `fold_in` or `spawn` have unrelated
@@ -22,9 +24,10 @@ cdef class Key:
 
     Parameters
     ----------
-    seed : int, numpy.random.SeedSequence or None
+    seed : int, numpy.random.SeedSequence or None, optional
         An int, not negative, or a `SeedSequence` always gives the same key: its
-        ``generate_state(2, numpy.uint64)``. None takes entropy from the operating system.
+        ``generate_state(2, numpy.uint64)``. None, the default, takes entropy from the operating
+        system.
 
     Raises
     ------
@@ -44,7 +47,7 @@ cdef class Key:
 
     cdef uint64_t k0, k1
 
-    def __cinit__(self, seed):  # not __init__, which could be called again on a key in use
+    def __cinit__(self, seed=None):  # not __init__, which could be called again on a key in use
         if seed is UNSEEDED:
             return
         if not isinstance(seed, np.random.SeedSequence):
@@ -87,37 +90,44 @@ cdef class Key:
         """The key's two 64-bit words, a tuple of two ints."""
         return self.k0, self.k1
 
-    def fold_in(self, n):
+    def fold_in(self, n, *more):
         """Derive the key of the n-th call, epoch, shard or whatever is counted.
 
         Parameters
         ----------
         n : int
             In 0 .. 2**63 - 1.
+        *more : int
+            Further numbers, folded in one after another: ``key.fold_in(epoch, item)`` is
+            ``key.fold_in(epoch).fold_in(item)``.
 
         Returns
         -------
         Key
-            The same for the same `n`; unrelated to this key and to every other `n`'s.
+            The same for the same numbers; unrelated to this key and to the keys of other numbers.
 
         Raises
         ------
         TypeError
-            If `n` is not an integer.
+            If a number is not an integer.
         ValueError
-            If `n` is out of range.
+            If a number is out of range.
 
         Examples
         --------
         >>> from fastdrop import Key
         >>> Key.from_words(1, 2).fold_in(5)
         Key.from_words(0x73815ca15bf2f50e, 0xf9e0c609eef36029)
+        >>> Key(7).fold_in(3, 12) == Key(7).fold_in(3).fold_in(12)
+        True
         """
         cdef uint64_t words[2]
-        n = as_index(n, "n")
-        if not 0 <= n < 2**63:
-            raise ValueError(f"n must be in 0 .. 2**63 - 1, but got {n}")
-        fd_fold_in(words, self.k0, self.k1, n)
+        words[0], words[1] = self.k0, self.k1
+        for number in (n, *more):
+            number = as_index(number, "n")
+            if not 0 <= number < 2**63:
+                raise ValueError(f"n must be in 0 .. 2**63 - 1, but got {number}")
+            fd_fold_in(words, words[0], words[1], number)
         return key_of_words(words[0], words[1])
 
     def spawn(self, n):
@@ -171,6 +181,9 @@ cdef class Key:
         from fastdrop.keys import key_from_words  # a name that outlives this module's
         return key_from_words, self.words
 
+
+# The name by which users know the class; of a static type it cannot be set from Python.
+(<PyTypeObject *> Key).tp_name = "fastdrop.Key"
 
 # Children of spawn stand apart from the calls of a stream, which count up from 0.
 SPAWN_FROM = 2**62
@@ -248,7 +261,7 @@ cpdef object check_rng(rng):
     if isinstance(rng, (Generator, BitGenerator)):
         source = rng.bit_generator if isinstance(rng, Generator) else rng
         return source.lock, source.capsule, source
-    if isinstance(rng, (int, np.integer)):
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         if type(rng) is int and rng == last_seed[0]:
             return last_seed[1]
         key = Key(rng)
@@ -285,11 +298,16 @@ cdef object check_seed(seed):
     return seed
 
 
-cdef object as_index(value, str name, str kinds="an integer"):
-    try:
-        return PyNumber_Index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be {kinds}, but got {value!r}") from None
+cpdef object as_index(value, str name, str kinds="an integer"):
+    """Return an integer as an int; reject anything else, bools too: they are flags."""
+    if type(value) is int:
+        return value
+    if not isinstance(value, (bool, np.bool_)):
+        try:
+            return PyNumber_Index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must be {kinds}, but got {value!r}")
 
 
 cdef uint64_t as_word(value, str name) except? 0:

@@ -1,18 +1,20 @@
 """Masks: the shape of a drawn one, the bits of a given one, and how either spreads over x."""
 
 
-cdef object as_noise(noise_shape):
-    """The entries of a noise shape, ints and None; -1 for what is none."""
-    if noise_shape is None:
-        return None
+cpdef tuple as_noise_shape(noise_shape):
+    """Return a noise shape as a tuple of ints and None; reject anything else."""
     try:
-        return [None if entry is None else PyNumber_Index(entry) for entry in noise_shape]
+        return tuple(
+            [None if n is None else as_index(n, "noise_shape's entry") for n in noise_shape]
+        )
     except TypeError:
-        return [-1]
+        raise ValueError(
+            f"noise_shape must be a sequence of ints and None, but got {noise_shape!r}"
+        ) from None
 
 
-cdef tuple check_noise(cnp.ndarray x, list noise, noise_shape):
-    """The shape of the mask, or None where it is x's; refuse one that does not fit x."""
+cdef tuple check_noise(cnp.ndarray x, tuple noise):
+    """Return the mask's shape, or None where that is x's; reject one that does not fit x."""
     shape = (<object> x).shape
     if len(noise) == len(shape):
         drawn = tuple([n if entry is None else entry for n, entry in zip(shape, noise)])
@@ -22,7 +24,7 @@ cdef tuple check_noise(cnp.ndarray x, list noise, noise_shape):
             return drawn
     raise ValueError(
         f"noise_shape must have 1, the axis's length or None for each axis of x, whose shape is "
-        f"{shape}, but got {noise_shape!r}"
+        f"{shape}, but got {noise}"
     )
 
 

@@ -49,10 +49,6 @@ cdef int set_operation(Work *work, cnp.ndarray x, Form form, double p) except -1
     scaled = work.operation = scaling(x, form)
     if form == SCALE:
         work.line.scale = 1 / (1 - p)
-        if scaled == SCALE_FLOAT16:
-            work.line.scale = fd_round(work.line.scale, 11, 65504)
-        elif scaled == SCALE_BFLOAT16:
-            work.line.scale = fd_round(work.line.scale, 8, HUGE_VAL)
         return 0
     a = 1 / sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
     work.line.scale = a
@@ -96,9 +92,19 @@ cdef Operation scaling(cnp.ndarray x, Form form) except PACK:
         return SCALE_COMPLEX128
     if is_bfloat16(x):
         return SCALE_BFLOAT16
+    if form == SCALE:
+        raise TypeError(
+            f"cannot drop elements of dtype {x.dtype} and scale the others: convert x to float32 "
+            "or another float dtype, or call the function with scale=False"
+        )
+    if cnp.PyTypeNum_ISCOMPLEX(number):
+        raise TypeError(
+            f"alpha dropout is of real numbers, but x has dtype {x.dtype}: pass x.real and x.imag, "
+            "one after the other, or use dropout"
+        )
     raise TypeError(
-        f"cannot drop elements of dtype {x.dtype} and scale the others: convert x to float32 or "
-        f"another float dtype{', or call the function with scale=False' if form == SCALE else ''}"
+        f"alpha dropout cannot scale and shift elements of dtype {x.dtype}: convert x to float32 "
+        "or another float dtype"
     )
 
 

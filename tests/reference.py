@@ -171,12 +171,8 @@ def on_line(x: np.ndarray, scale: float, shift: float | None) -> np.ndarray:
 
 
 def scale_of(p: float, dtype: np.dtype) -> float:
-    """1 / (1 - p), rounded once to x's dtype, or that of its parts."""
-    if dtype.name == "bfloat16":  # as ml_dtypes rounds a double to float32 first
-        exponent = math.frexp(1 / (1 - p))[1] - 8
-        return math.ldexp(round(math.ldexp(1 / (1 - p), -exponent)), exponent)
-    with np.errstate(over="ignore"):
-        return float(np.zeros(1, dtype).real.dtype.type(1 / (1 - p)))
+    """1 / (1 - p), rounded once to the dtype in which x is computed."""
+    return float(computed_in(dtype).type(1 / (1 - p)))
 
 
 def chosen(kept: np.ndarray, x: np.ndarray, dropped: np.ndarray | None = None) -> np.ndarray:

@@ -162,16 +162,24 @@ def test_a_mask_broadcasts(mask_shape, layout, dtype):
 
 def test_lists_and_scalars_are_masks():
     x = np.arange(1.0, 5.0).reshape(2, 2)
-    np.testing.assert_array_equal(apply_mask(x, [[True, False], [False, True]]), [[1, 0], [0, 4]])
-    np.testing.assert_array_equal(apply_mask(x, True), x)
-    np.testing.assert_array_equal(apply_mask(x, False), 0 * x)
+    np.testing.assert_array_equal(
+        apply_mask(x, [[True, False], [False, True]], 0), [[1, 0], [0, 4]]
+    )
+    np.testing.assert_array_equal(apply_mask(x, True, 0), x)
+    np.testing.assert_array_equal(apply_mask(x, False, 0), 0 * x)
     np.testing.assert_array_equal(apply_mask(np.float64(3), True, 0.5), 6)
-    assert apply_mask(np.ones(()), np.array(False)).shape == ()
+    assert apply_mask(np.ones(()), np.array(False), 0).shape == ()
+
+
+def test_p_has_to_be_said():
+    """Else apply_mask(x, keep_mask(x.shape)) would not be dropout(x)."""
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'p'"):
+        apply_mask(np.ones(3), keep_mask(3))
 
 
 def test_the_result_is_never_x_itself_but_in_place():
     x = np.ones(5)
-    y = apply_mask(x, True)
+    y = apply_mask(x, True, 0)
     assert y is not x
     assert not np.shares_memory(x, y)
 
@@ -179,7 +187,7 @@ def test_the_result_is_never_x_itself_but_in_place():
 def test_integers_need_no_scale():
     x = np.arange(6, dtype=np.int16)
     mask = x % 2 == 1
-    np.testing.assert_array_equal(apply_mask(x, mask), [0, 1, 0, 3, 0, 5])
+    np.testing.assert_array_equal(apply_mask(x, mask, 0), [0, 1, 0, 3, 0, 5])
     np.testing.assert_array_equal(apply_mask(x, mask, 0.5, scale=False), [0, 1, 0, 3, 0, 5])
     with pytest.raises(TypeError, match=r"int16.*float32.*scale=False"):
         apply_mask(x, mask, 0.5)
@@ -200,7 +208,7 @@ def test_a_mask_may_lie_in_the_result():
     mask = memory[:100].view(np.bool_)
     mask[::2] = True
     expected = np.where(mask, 3.0, 0.0)
-    apply_mask(np.full(100, 3.0), mask, out=out)
+    apply_mask(np.full(100, 3.0), mask, 0, out=out)
     np.testing.assert_array_equal(out, expected)
 
 
@@ -208,7 +216,7 @@ def test_out_may_overlap_x():
     memory = numbers(300)
     mask = np.arange(200) % 3 > 0
     expected = np.where(mask, memory[:200], 0)
-    apply_mask(memory[:200], mask, out=memory[50:250])
+    apply_mask(memory[:200], mask, 0, out=memory[50:250])
     np.testing.assert_array_equal(memory[50:250], expected)
 
 
@@ -245,7 +253,7 @@ def test_a_large_result_is_stored_past_the_cache():
     ],
 )
 def test_bad_arguments_of_apply_mask(arguments, error, match):
-    arguments = {"x": np.ones((3, 4)), "mask": np.ones((3, 4), bool)} | arguments
+    arguments = {"x": np.ones((3, 4)), "mask": np.ones((3, 4), bool), "p": 0.5} | arguments
     before = {name: a.tobytes() for name, a in arguments.items() if isinstance(a, np.ndarray)}
     with pytest.raises(error, match=match):
         apply_mask(**arguments)

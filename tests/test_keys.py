@@ -1,6 +1,7 @@
 """Key, fold_in, spawn, and the process's own stream."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -28,6 +29,40 @@ def test_the_keys_of_the_format():
 
 def test_none_takes_new_entropy():
     assert Key(None) != Key(None)
+    assert Key() != Key()
+
+
+def test_the_signature_shows():
+    assert str(inspect.signature(Key)) == "(seed=None)"
+    assert inspect.getdoc(Key).startswith("A 128-bit key")
+    assert str(inspect.signature(Key.fold_in)) == "(self, n, *more)"
+
+
+def test_several_numbers_are_folded_in_in_turn():
+    key = Key(7)
+    assert key.fold_in(1, 2, 3) == key.fold_in(1).fold_in(2).fold_in(3) != key.fold_in(3, 2, 1)
+    with pytest.raises(TypeError):
+        key.fold_in()
+    with pytest.raises(TypeError, match=r"n must be an integer, but got 1\.5"):
+        key.fold_in(3, 1.5)
+    with pytest.raises(ValueError, match="n must be in .* but got -1"):
+        key.fold_in(3, -1)
+
+
+@pytest.mark.parametrize("flag", [True, False, np.True_])
+def test_a_bool_is_no_number(flag):
+    for call in (
+        Key,
+        fastdrop.manual_seed,
+        lambda n: Key.from_words(n, 0),
+        lambda n: Key.from_words(0, n),
+        Key(0).fold_in,
+        lambda n: Key(0).fold_in(1, n),
+        Key(0).spawn,
+        lambda n: Stream(Key(0), n),
+    ):
+        with pytest.raises(TypeError, match=f"must be an integer.*, but got .*{flag}"):
+            call(flag)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 1000, 2**31, 2**62, 2**63 - 1, np.int64(3)])

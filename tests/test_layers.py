@@ -133,7 +133,106 @@ def test_a_layer_shares_its_decisions_along_axes(make):
         layer(x)
 
 
+@pytest.mark.parametrize("make", [fastdrop.Dropout, fastdrop.AlphaDropout])
+def test_a_layers_noise_shape_is_a_tuple_of_its_own(make):
+    given = [np.int64(20), 1, None]
+    layer = make(0.5, noise_shape=given)
+    assert layer.noise_shape == (20, 1, None)
+    assert type(layer.noise_shape[0]) is int
+    given[1] = 10
+    assert layer.noise_shape == (20, 1, None)
+    layer.noise_shape = np.array([1, 2])
+    assert layer.noise_shape == (1, 2)
+    layer.noise_shape = None
+    assert layer.noise_shape is None
+
+
+@pytest.mark.parametrize("make", [fastdrop.Dropout, fastdrop.AlphaDropout])
+@pytest.mark.parametrize(
+    "noise", ["Invalid", -1, 1.5, 0, 3, (2, -1), (2, 1.5), (2, 0), (True, None), ("2", None), [[1]]]
+)
+def test_an_invalid_noise_shape_is_refused_when_it_is_given(make, noise):
+    match = "noise_shape must .*, but got"
+    with pytest.raises(ValueError, match=match):
+        make(0.5, noise_shape=noise)
+    layer = make(0.5, noise_shape=(None, 1))
+    with pytest.raises(ValueError, match=match):
+        layer.noise_shape = noise
+    assert layer.noise_shape == (None, 1)
+
+
+# A key for one call
+
+
+@pytest.mark.parametrize("source", [None, 3, Key(3), "generator"])
+def test_a_call_with_a_key_of_the_callers(kind, source):
+    make, function, shape = kind
+    x = np.ones(shape)
+
+    def build():
+        return make(0.4, rng=np.random.default_rng(3) if source == "generator" else source)
+
+    fastdrop.manual_seed(1)
+    layer = build()
+    before = layer.state_dict()
+    key = Key(7).fold_in(2, 5)
+    y = layer(x, rng=key)
+    np.testing.assert_array_equal(y, function(x, 0.4, True, rng=key))
+    np.testing.assert_array_equal(layer.forward(x, rng=key), y)
+    gradient = layer.backward(x)
+    assert layer.state_dict() == before  # its own source stands still
+    following = [layer(x) for _ in range(3)]
+    fastdrop.manual_seed(1)
+    twin = build()
+    for y in following:
+        np.testing.assert_array_equal(twin(x), y)
+    twin(x, rng=key)
+    np.testing.assert_array_equal(twin.backward(x), gradient)
+
+
+@pytest.mark.parametrize("make", [lambda: 9, lambda: np.random.SeedSequence(9), lambda: Key(9)])
+def test_a_call_takes_what_every_rng_takes(make):
+    x = np.ones(100)
+    np.testing.assert_array_equal(Dropout()(x, rng=make()), fastdrop.dropout(x, rng=9))
+    generator, twin = np.random.default_rng(2), np.random.default_rng(2)
+    np.testing.assert_array_equal(Dropout(rng=1)(x, rng=generator), fastdrop.dropout(x, rng=twin))
+    assert generator.random() == twin.random()
+
+
+@pytest.mark.parametrize("rng", ["seed", True, 1.5])
+def test_an_rng_of_another_type_is_refused_in_a_call(rng):
+    layer = Dropout(rng=1)
+    layer(np.ones(3))
+    before = layer.state_dict()
+    with pytest.raises(TypeError, match="rng must be"):
+        layer(np.ones(3), rng=rng)
+    assert layer.state_dict() == before
+    with pytest.raises(RuntimeError, match="forward"):
+        layer.backward(np.ones(3))
+
+
 # backward
+
+
+class Misshapen(np.ndarray):
+    """A subclass whose own shape is another."""
+
+    shape = (7,)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_subclass_with_a_shape_of_its_own(kind, training):
+    make, _, shape = kind
+    layer = make(0.4, inplace=True, rng=3).train(training)
+    x = np.ones(shape).view(Misshapen)
+    y = layer(x)  # x itself
+    plain = np.asarray(y)
+    kept = plain == plain.max()
+    gradient = np.asarray(layer.backward(np.ones(shape).view(Misshapen)))
+    assert gradient.shape == shape
+    np.testing.assert_array_equal(gradient != 0, kept)
+    with pytest.raises(ValueError, match="grad must have the shape"):
+        layer.backward(np.ones(7))
 
 
 @pytest.mark.parametrize("make", [lambda: None, lambda: 3, lambda: np.random.default_rng(3)])

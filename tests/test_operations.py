@@ -59,12 +59,41 @@ def test_every_number_of_16_bits_is_scaled_as_in_the_reference(name, p):
     assert y.tobytes() == reference.apply_mask(x, np.array(True), p).tobytes()
 
 
-@pytest.mark.parametrize("name", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", ["float32", "float64"])
 def test_scaling_is_what_numpy_multiplies(name, key):
     x = numbers(10_000, name)
     kept = fastdrop.keep_mask(x.shape, 0.1, rng=key)
     scaled = x * np.dtype(name).type(1 / (1 - 0.1))
     np.testing.assert_array_equal(dropout(x, 0.1, rng=key), np.where(kept, scaled, 0))
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_16_bits_are_scaled_in_float32_and_rounded_once(name, key):
+    dtype = reference.dtype_of(name)
+    x = numbers(10_000, dtype)
+    for p in (0.1, 0.56, 0.99):
+        kept = fastdrop.keep_mask(x.shape, p, rng=key)
+        scaled = (x.astype(np.float32) * np.float32(1 / (1 - p))).astype(dtype)
+        assert dropout(x, p, rng=key).tobytes() == np.where(kept, scaled, dtype.type(0)).tobytes()
+
+
+def test_a_scale_above_every_float16_makes_no_infinity_of_small_numbers():
+    x = np.zeros(400_000, np.float16)
+    x[::2] = 2.0**-10
+    y = dropout(x, 0.99999, rng=3)
+    assert set(y[::2].tolist()) == {0.0, float(np.float16(2.0**-10 / 1e-5))}
+    assert not y[1::2].view(np.uint16).any()
+
+
+@pytest.mark.parametrize("p", [0.1, 0.56])
+def test_the_mean_of_bfloat16_does_not_drift(p):
+    """A scale rounded to bfloat16 is off by 0.16 % and 0.31 % at these p, and so is the mean."""
+    dtype = reference.dtype_of("bfloat16")
+    x = np.linspace(1, 2, 2**20).astype(dtype)
+    kept = fastdrop.keep_mask(x.shape, p, rng=3)
+    y = dropout(x, p, rng=3)[kept].astype(np.float64)
+    # The roundings of the 129 numbers are each at most 2**-9 and go either way.
+    assert y.mean() / x[kept].astype(np.float64).mean() * (1 - p) == pytest.approx(1, abs=2e-4)
 
 
 def test_arrays_of_complex_numbers_that_no_line_fits(key, words):
@@ -220,7 +249,7 @@ def test_alpha_dropout_where_nothing_is_decided(real_dtype):
     assert rng.bit_generator.state == before
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.bool_, np.complex64, np.longdouble])
+@pytest.mark.parametrize("dtype", [np.int32, np.bool_, np.longdouble])
 def test_dtypes_that_cannot_be_shifted(dtype):
     x = np.ones(3, dtype)
     with pytest.raises(
@@ -228,6 +257,12 @@ def test_dtypes_that_cannot_be_shifted(dtype):
     ):
         alpha_dropout(x, 0.5, True, True)
     assert x.all()
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128, np.clongdouble])
+def test_complex_numbers_are_told_from_those_that_cannot_be_scaled(dtype):
+    with pytest.raises(TypeError, match=r"real numbers.*complex.*x\.real and x\.imag"):
+        alpha_dropout(np.ones(3, dtype), 0.5, True)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.9])

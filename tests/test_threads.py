@@ -11,7 +11,7 @@ import pytest
 import threadpoolctl
 
 import fastdrop
-from fastdrop import _machine, threads
+from fastdrop import _frontdoor, _machine, threads
 
 N = 40 * 16384 + 5
 
@@ -48,7 +48,9 @@ def test_more_threads_than_blocks_or_sense(key):
     assert digest(key, num_threads=2**100) == expected
 
 
-@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (-3, ValueError), (1.0, TypeError)])
+@pytest.mark.parametrize(
+    ("n", "error"), [(0, ValueError), (-3, ValueError), (1.0, TypeError), (True, TypeError)]
+)
 def test_a_refused_number_changes_nothing(n, error, setting):
     before = fastdrop.get_num_threads()
     with pytest.raises(error, match="number of threads must be"):
@@ -59,11 +61,70 @@ def test_a_refused_number_changes_nothing(n, error, setting):
 def test_team_sizes(setting):
     threads._setting = 4
     most = 4 if _machine.openmp else 1
-    assert threads.team_size(None, threads.TEAM_PAYS_FROM) == most
-    assert threads.team_size(None, threads.TEAM_PAYS_FROM - 1) == 1
-    assert threads.team_size(3, threads.BLOCK) == 1
-    assert threads.team_size(3, threads.BLOCK + 1) == min(2, most)
-    assert threads.team_size(1, 10**9) == 1
+    team_size, block = _frontdoor.team_size, _frontdoor.BLOCK
+    assert team_size(None, _frontdoor.TEAM_PAYS_FROM) == most
+    assert team_size(None, _frontdoor.TEAM_PAYS_FROM - 1) == 1
+    assert team_size(3, block) == 1
+    assert team_size(3, block + 1) == min(2, most)
+    assert team_size(1, 10**9) == 1
+    assert team_size(2**100, 10**9) == (_frontdoor.MAX_THREADS if _machine.openmp else 1)
+
+
+# What a default call learns from the ones before: times are made up here.
+
+ALONE = 300e-6  # seconds of one thread
+
+
+def test_teams_go_on_while_they_pay():
+    gauge = _frontdoor.Gauge()
+    for _ in range(1000):
+        assert gauge.allows_team()
+        gauge.record(0.6 * ALONE, ALONE)
+    assert gauge.lost == gauge.owed == 0
+
+
+def test_waking_a_team_is_no_reason_to_give_it_up():
+    gauge = _frontdoor.Gauge()
+    for n in range(1000):
+        assert gauge.allows_team()
+        gauge.record(2 * ALONE / 3 + (100e-6 if n % 2 else 0), ALONE)
+
+
+def test_one_thread_after_a_loss_for_a_multiple_of_it():
+    gauge = _frontdoor.Gauge()
+    gauge.record(12e-3 + ALONE, ALONE)
+    alone = 0.0
+    while not gauge.allows_team():
+        gauge.record(ALONE, 0)
+        alone += ALONE
+    assert 4 * 12e-3 <= alone + 1e-9 < 4 * 12e-3 + 2 * ALONE
+    gauge.record(2e-3 + ALONE, ALONE)
+    assert gauge.owed == pytest.approx(8 * 2e-3)  # twice as long, as it lost again
+    gauge.record(1, 0)
+    gauge.record(ALONE / 2, ALONE)
+    gauge.record(2e-3 + ALONE, ALONE)
+    assert gauge.owed == pytest.approx(4 * 2e-3)  # as at first, for one has paid
+
+
+@pytest.mark.parametrize("alone", [20e-6, 300e-6, 5e-3])
+@pytest.mark.parametrize("late", [60e-6, 200e-6, 12e-3])
+def test_losses_are_a_fraction_of_one_threads_time_in_the_long_run(alone, late):
+    gauge, calls = _frontdoor.Gauge(), 20_000
+    lost = 0.0
+    for _ in range(calls):
+        if gauge.allows_team():
+            gauge.record(alone + late, alone)
+            lost += late
+        else:
+            gauge.record(alone, 0)
+    assert lost < 0.25 * calls * alone + late + 250e-6
+
+
+def test_no_loss_keeps_a_process_on_one_thread_for_more_than_a_second_of_work():
+    gauge = _frontdoor.Gauge()
+    gauge.record(100.0, 1.0)
+    gauge.record(1.0, 0)
+    assert gauge.allows_team()
 
 
 @needs_openmp

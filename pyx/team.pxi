@@ -1,0 +1,82 @@
+"""Teams: how many threads a call works on, and whether a team has paid lately."""
+
+# Elements from which a team is worth waking where the caller names no number of threads.
+cdef enum:
+    FD_TEAM_PAYS_FROM = 8 * FD_BLOCK
+
+BLOCK, TEAM_PAYS_FROM, MAX_THREADS = FD_BLOCK, FD_TEAM_PAYS_FROM, FD_MAX_THREADS  # for Python
+
+# Seconds that teams may lose, as to wake threads that sleep, before one thread goes on alone; how
+# much it works alone, as a multiple of the loss, at first (so that less than a quarter is lost) and
+# after many losses; and the most, as what is not a busy core, such as a file that is read for the
+# first time, must not keep a process on one thread.
+cdef double TOLERATED_LOSS = 250e-6
+cdef double LOSS_PAID = 4
+cdef double MAX_LOSS_PAID = 64
+cdef double MAX_OWED = 1
+
+cdef object team_limit = None  # threads.team_limit, handed in by `use`
+
+
+cdef class Gauge:
+    """Whether default calls should wake a team: not while teams have lost time to busy cores.
+
+    A team waits for its last thread, and where another program occupies that thread's core the wait
+    is longer than the whole call. So each team of a default call is held against the time that
+    one thread would have taken. When the losses outweigh the gains, default calls do some multiple
+    of the loss's worth of work on one thread before a team is tried again, and a larger multiple
+    if that loses too. What teams lose is thus a fraction of what one thread takes, however busy
+    the machine is, and as long as teams pay nothing changes.
+    """
+
+    cdef readonly double lost       # seconds, less what was gained since
+    cdef readonly double owed       # seconds of one thread's work before the next team
+    cdef readonly double multiple   # of the next loss
+
+    def __cinit__(self):
+        self.multiple = LOSS_PAID
+
+    cpdef bint allows_team(self):
+        """Whether the next default call may wake a team."""
+        return self.owed <= 0
+
+    cpdef record(self, double took, double alone):
+        """Take note of a call: its seconds, and those of one thread; 0 where there was no team."""
+        if alone == 0:
+            self.owed = max(0.0, self.owed - took)
+            return
+        self.lost += took - alone
+        if self.lost <= 0:
+            self.lost = 0
+            self.multiple = LOSS_PAID
+        elif self.lost > TOLERATED_LOSS:
+            self.owed = min(self.multiple * self.lost, MAX_OWED)
+            self.multiple = min(2 * self.multiple, MAX_LOSS_PAID)
+            self.lost = 0
+
+
+cdef Gauge gauge = Gauge()
+
+
+cpdef int team_size(num_threads, Py_ssize_t size) except -1:
+    """Threads for a call on `size` elements that names a number of them, or None."""
+    cdef Py_ssize_t blocks = (size + FD_BLOCK - 1) // FD_BLOCK
+
+    if num_threads is not None:
+        num_threads = as_index(num_threads, "num_threads")
+        if num_threads < 1:
+            raise ValueError(f"num_threads must be 1 or more, but got {num_threads}")
+    elif size < FD_TEAM_PAYS_FROM:
+        return 1
+    if blocks <= 1:
+        return 1
+    return <int> min(<Py_ssize_t> team_limit(num_threads), blocks)
+
+
+cdef int set_team(Work *work, num_threads, Py_ssize_t size) except -1:
+    """Choose a call's threads; a number that the caller named is kept."""
+    work.team = team_size(num_threads, size)
+    work.gauged = num_threads is None and work.team > 1
+    if work.gauged and not gauge.allows_team():
+        work.team = 1
+    return 0

@@ -1,0 +1,396 @@
+"""What is taken as an array, a probability or a flag, and what each refusal says."""
+
+import numpy as np
+import pytest
+
+import fastdrop
+from fastdrop import apply_mask, dropout, keep_mask
+
+CALLS = {
+    "dropout": lambda x: dropout(x, 0.5),
+    "evaluation": lambda x: dropout(x, 0.5, training=False),
+    "p = 0": lambda x: dropout(x, 0.0),
+    "in place": lambda x: dropout(x, 0.5, inplace=True),
+    "alpha": lambda x: fastdrop.alpha_dropout(x, 0.5, True),
+    "channels": lambda x: fastdrop.dropout1d(x, 0.5),
+    "apply_mask": lambda x: apply_mask(x, True, 0.5),
+    "layer": lambda x: fastdrop.Dropout()(x),
+}
+
+
+@pytest.fixture(params=CALLS)
+def call(request):
+    """Each function that takes an x."""
+    return CALLS[request.param]
+
+
+# Arrays that would lose something
+
+
+def test_a_masked_array_is_refused(call):
+    x = np.ma.array(np.ones((4, 3)), mask=np.eye(4, 3))
+    before = x.copy()
+    with pytest.raises(TypeError, match=r"x is a MaskedArray.*x\.filled\(value\).*x\.data"):
+        call(x)
+    np.testing.assert_array_equal(x.data, before.data)
+    np.testing.assert_array_equal(x.mask, before.mask)
+
+
+def test_a_masked_array_is_refused_everywhere_else():
+    masked = np.ma.array(np.ones(4), mask=[1, 0, 0, 0])
+    with pytest.raises(TypeError, match=r"out is a MaskedArray.*out\.data"):
+        dropout(np.ones(4), 0.5, out=masked)
+    with pytest.raises(TypeError, match=r"mask is a MaskedArray.*mask\.filled"):
+        apply_mask(np.ones(4), masked > 0, 0.5)
+    layer = fastdrop.Dropout()
+    layer(np.ones(4))
+    with pytest.raises(TypeError, match=r"grad is a MaskedArray.*grad\.data"):
+        layer.backward(masked)
+    with pytest.raises(TypeError, match=r"x\[1\] is a MaskedArray.*x\[1\]\.filled"):
+        dropout([np.ones(4), masked])
+    assert masked.mask.sum() == 1
+
+
+def test_the_ways_out_of_a_masked_array_work(key):
+    x = np.ma.array(np.ones(100), mask=np.arange(100) % 2)
+    for y in (dropout(x.filled(np.nan), 0.5, rng=key), dropout(x.data, 0.5, rng=key)):
+        assert y.shape == (100,)
+
+
+# Arrays that would be loaded whole
+
+
+class Stored:
+    """Like an array in a file, or one that is not computed yet."""
+
+    dtype, shape, ndim = np.dtype(np.float64), (4, 3), 2
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("loaded")
+
+
+def stored(attribute, value):
+    return type("Stored" + attribute, (Stored,), {attribute: value})()
+
+
+class Wrapper:
+    """Passes on what it does not have itself."""
+
+    def __init__(self, x):
+        self._x = x
+
+    def __getattr__(self, name):
+        return getattr(self._x, name)
+
+
+LAZY = {
+    "chunks": stored("chunks", ((2, 2), (3,))),
+    "no chunks": stored("chunks", None),
+    "chunking": stored("chunking", lambda self: "contiguous"),
+    "chunkshape": stored("chunkshape", (2, 3)),
+    "chunk_layout": stored("chunk_layout", None),
+    "of h5py": type("View", (Stored,), {"__module__": "h5py._hl.dataset"})(),
+    "of Dask": type("Delayed", (Stored,), {"__module__": "dask.delayed"})(),
+    "wrapped": Wrapper(stored("chunks", ((2, 2), (3,)))),
+}
+
+
+@pytest.mark.parametrize("x", LAZY.values(), ids=LAZY)
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "in place"])
+def test_a_lazy_array_is_refused(name, x):
+    with pytest.raises(TypeError, match=r"lazy, chunked or stored: pass np\.asarray\(x\).*offset="):
+        CALLS[name](x)
+
+
+def test_a_lazy_array_is_refused_everywhere_else():
+    x = LAZY["chunks"]
+    with pytest.raises(TypeError, match=r"np\.asarray\(mask\)"):
+        apply_mask(np.ones((4, 3)), x, 0.5)
+    with pytest.raises(TypeError, match=r"np\.asarray\(x\[1\]\)"):
+        dropout([x, x])
+    layer = fastdrop.Dropout()
+    layer(np.ones((4, 3)))
+    with pytest.raises(TypeError, match=r"np\.asarray\(grad\)"):
+        layer.backward(x)
+
+
+def real_lazy_arrays(folder, at_end):
+    """Functions that make such an array of a package that is installed, and an argument for each.
+
+    Files lie in the folder, and what closes them is passed to `at_end`.
+    """
+    values = np.arange(1, 101.0)
+
+    def dask(kind):
+        array = pytest.importorskip("dask.array").from_array(values, chunks=10)
+        if kind == "array":
+            return array
+        if kind == "quantity":
+            return pytest.importorskip("pint").UnitRegistry().Quantity(array, "m")
+        if kind == "delayed":
+            return pytest.importorskip("dask").delayed(np.ones)(5)
+        frame = pytest.importorskip("pandas").DataFrame({"a": values})
+        frame = pytest.importorskip("dask.dataframe").from_pandas(frame, npartitions=2)
+        return frame if kind == "frame" else frame.a
+
+    def h5py(kind):
+        file = pytest.importorskip("h5py").File(folder / "x.h5", "w")
+        at_end(file.close)
+        if kind == "fields":
+            return file.create_dataset("x", data=np.zeros(3, "f4,f4")).fields("f0")
+        chunks = (10,) if kind == "chunked" else None
+        data = file.create_dataset("x", data=values, chunks=chunks)
+        return data.astype("f4") if kind == "astype" else data
+
+    def xarray(kind):
+        package = pytest.importorskip("xarray")
+        return package.DataArray(values) if kind == "array" else package.Variable("x", values)
+
+    def netcdf4(kind):
+        file = pytest.importorskip("netCDF4").Dataset(folder / "x.nc", "w")
+        at_end(file.close)
+        file.createDimension("x", 100)
+        variable = file.createVariable("x", "f8", ("x",))
+        variable[:] = values
+        return variable
+
+    def tables(kind):
+        file = pytest.importorskip("tables").open_file(folder / "t.h5", "w")
+        at_end(file.close)
+        return file.create_array("/", "x", values)
+
+    return {
+        **{
+            f"dask {kind}": (dask, kind)
+            for kind in ["array", "quantity", "delayed", "frame", "series"]
+        },
+        **{f"h5py {kind}": (h5py, kind) for kind in ["contiguous", "chunked", "astype", "fields"]},
+        **{f"xarray {kind}": (xarray, kind) for kind in ("array", "variable")},
+        "zarr": (lambda _: pytest.importorskip("zarr").array(values, chunks=(10,)), ""),
+        "netCDF4": (netcdf4, ""),
+        "PyTables": (tables, ""),
+        "Blosc2": (lambda _: pytest.importorskip("blosc2").asarray(values), ""),
+        "PyArrow": (lambda _: pytest.importorskip("pyarrow").chunked_array([values]), ""),
+    }
+
+
+@pytest.mark.parametrize("name", real_lazy_arrays(None, None))
+@pytest.mark.filterwarnings("default")  # of those packages
+def test_real_lazy_arrays_are_refused(name, tmp_path, request):
+    make, kind = real_lazy_arrays(tmp_path, request.addfinalizer)[name]
+    x = make(kind)
+    for training in (True, False):
+        with pytest.raises(TypeError, match="lazy, chunked or stored"):
+            dropout(x, 0.5, training)
+
+
+# Arrays that are converted, and other messages
+
+
+def test_frames_of_pandas_are_converted(key):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"chunks": np.arange(1.0, 101), "b": np.arange(1.0, 101)})
+    y = dropout(frame, 0.5, rng=key)
+    np.testing.assert_array_equal(y, dropout(frame.to_numpy(), 0.5, rng=key))
+    y = dropout(frame["b"], 0.5, rng=key)
+    np.testing.assert_array_equal(y, dropout(frame["b"].to_numpy(), 0.5, rng=key))
+
+
+def test_masked_arrays_and_quantities_of_astropy(key):
+    units = pytest.importorskip("astropy.units")
+    masked = pytest.importorskip("astropy.utils.masked").Masked
+    values = np.arange(1, 101.0)
+    for x in (masked(values), masked(values * units.m)):
+        with pytest.raises(TypeError, match=r"whose mask would be lost.*x\.unmasked"):
+            dropout(x)
+    y = dropout(values * units.m, 0.5, rng=key)
+    assert type(y) is np.ndarray
+    np.testing.assert_array_equal(y, dropout(values, 0.5, rng=key))
+
+
+class Sparse:
+    """Like a matrix of SciPy."""
+
+    def tocsr(self):
+        """Return the matrix itself."""
+        return self
+
+
+@pytest.mark.parametrize("name", ["stand-in", "csr_matrix", "csr_array", "dok_array", "coo_array"])
+def test_a_sparse_matrix_is_refused(name):
+    x = Sparse()
+    if name != "stand-in":
+        x = getattr(pytest.importorskip("scipy.sparse"), name)(np.eye(3))
+    with pytest.raises(TypeError, match=rf"sparse {type(x).__name__}: pass x\.data.*x\.toarray"):
+        dropout(x)
+
+
+def test_a_structured_array_is_refused(key):
+    x = np.zeros(100, [("a", "f4"), ("b", "i4")])
+    x["a"] = 1
+    match = r"structured: drop whole records, x\[fastdrop\.keep_mask\(len\(x\), p\)\].*x\['a'\]"
+    for array in (x, x.view(np.recarray)):
+        with pytest.raises(TypeError, match=match):
+            dropout(array)
+    kept = keep_mask(len(x), 0.5, rng=key)  # the ways out
+    assert len(x[kept]) == kept.sum()
+    np.testing.assert_array_equal(dropout(x["a"], 0.5, rng=key), np.where(kept, np.float32(2), 0))
+
+
+def test_raw_bytes_are_refused_with_their_likely_origin(tmp_path, key):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    x = np.ones(100, ml_dtypes.bfloat16)
+    np.save(tmp_path / "x.npy", x)
+    loaded = np.load(tmp_path / "x.npy")
+    with pytest.raises(TypeError, match=r"\|V2.*raw bytes.*x\.view\(ml_dtypes\.bfloat16\)"):
+        dropout(loaded)
+    y = dropout(loaded.view(ml_dtypes.bfloat16), 0.5, rng=key)
+    assert y.tobytes() == dropout(x, 0.5, rng=key).tobytes()
+
+
+def test_tensors_that_numpy_cannot_hold(key):
+    torch = pytest.importorskip("torch")
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    x = torch.ones(100, dtype=torch.bfloat16)
+    with pytest.raises(TypeError, match=r"x is a tensor of torch\.bfloat16.*x\.float\(\)"):
+        dropout(x)
+    with pytest.raises(TypeError, match=r"tensor of torch\.float8_e5m2"):
+        dropout(x.to(torch.float8_e5m2))
+    shared = x.view(torch.int16).numpy().view(ml_dtypes.bfloat16)  # the way out
+    dropout(shared, 0.5, inplace=True, rng=key)
+    assert set(x.tolist()) == {0.0, 2.0}
+
+
+# One number
+
+
+class Scalar:
+    """A number of another library, such as a tensor without axes."""
+
+    def __init__(self, value, shape=()):
+        self.value, self.shape, self.dtype = value, shape, type(value)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.full(self.shape, self.value)
+
+    def __float__(self):
+        return float(self.value)
+
+
+@pytest.mark.parametrize(
+    "p",
+    [
+        *[np.float64(0.5), np.float32(0.5), np.float16(0.5), np.longdouble(0.5), np.array(0.5)],
+        *[np.array(0.5, ">f4"), Scalar(0.5)],
+    ],
+    ids=repr,
+)
+def test_a_number_of_any_kind_is_a_p(p, key):
+    x = np.ones(100)
+    y = dropout(x, 0.5, rng=key)
+    np.testing.assert_array_equal(dropout(x, p, rng=key), y)
+    np.testing.assert_array_equal(keep_mask(100, p, rng=key), y > 0)
+    np.testing.assert_array_equal(apply_mask(x, y > 0, p), y)
+    assert fastdrop.Dropout(p).p == 0.5
+
+
+@pytest.mark.parametrize("p", [0, 1, np.int64(0), np.uint8(1), np.array(1), 10**400, -(10**400)])
+def test_an_integer_is_a_p(p):
+    x = np.ones(100)
+    if p in (0, 1):
+        assert dropout(x, p).sum() == 100 * (1 - p)
+    else:
+        with pytest.raises(ValueError, match=f"has to be between 0 and 1, but got {p}"):
+            dropout(x, p)
+
+
+@pytest.mark.parametrize(
+    "p",
+    [
+        *[True, False, np.True_, np.False_, np.array(True), Scalar(True)],
+        *[np.array([0.5]), np.array([[0.5]]), np.array([]), np.array([0.5, 0.5]), [0.5], (0.5,)],
+        *[Scalar(0.5, (1,)), 0.5 + 0j, np.complex64(0.5), np.array(0.5 + 0j)],
+        *["0.5", b"0.5", None, {}, np.array("0.5"), np.datetime64(1, "s"), object()],
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_what_is_not_one_real_number_is_no_p(p, training):
+    x = np.ones(3)
+    calls = [
+        lambda: dropout(x, p, training),
+        lambda: dropout(x, p, training, inplace=True),
+        lambda: fastdrop.dropout1d(np.ones((2, 3)), p, training),
+        lambda: fastdrop.alpha_dropout(x, p, training),
+        lambda: keep_mask(3, p),
+        lambda: apply_mask(x, True, p),
+        lambda: fastdrop.Dropout(p),
+        lambda: setattr(fastdrop.Dropout(), "p", p),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="p must be (one|a real|a) number, but got"):
+            call()
+    assert x.all()
+
+
+# Flags
+
+FLAGS = {
+    "training": lambda value: dropout(np.ones(3), 0.5, value),
+    "inplace": lambda value: dropout(np.ones(3), 0.5, True, value),
+    "scale": lambda value: dropout(np.ones(3), scale=value),
+    "return_key": lambda value: dropout(np.ones(3), return_key=value),
+    "packed": lambda value: keep_mask(3, packed=value),
+    "channels' inplace": lambda value: fastdrop.dropout1d(np.ones((3, 3)), inplace=value),
+    "alpha's training": lambda value: fastdrop.alpha_dropout(np.ones(3), 0.5, value),
+    "apply_mask's inplace": lambda value: apply_mask(np.ones(3), True, 0, inplace=value),
+    "apply_mask's packed": lambda value: apply_mask(np.ones(3), True, 0, packed=value),
+    "apply_mask's scale": lambda value: apply_mask(np.ones(3), True, 0, scale=value),
+    "a layer's inplace": lambda value: fastdrop.Dropout(0.5, value),
+    "a layer's assigned inplace": lambda value: setattr(fastdrop.Dropout(), "inplace", value),
+    "a layer's assigned training": lambda value: setattr(fastdrop.Dropout(), "training", value),
+    "a layer's mode": lambda value: fastdrop.Dropout().train(value),
+}
+
+
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize(
+    "value",
+    [*[0, 1, 0.5, None, "yes", "no", (None, 1), [], np.int64(1), np.ones(2), np.array(True)]],
+    ids=repr,
+)
+def test_what_is_no_bool_is_no_flag(name, value):
+    """Such as an argument that stands third or fourth in another framework."""
+    with pytest.raises(TypeError, match=f"{name.split()[-1]} must be a bool, but got"):
+        FLAGS[name](value)
+
+
+@pytest.mark.parametrize("value", [True, np.True_])
+def test_flags_of_python_and_of_numpy(value, key):
+    x = np.ones(100)
+    assert dropout(x, 0.5, value, value, rng=key, scale=value) is x
+    assert set(x.tolist()) == {0.0, 2.0}
+    no = np.False_ if value is np.True_ else False
+    assert dropout(x, 0.5, no, no) is x
+    layer = fastdrop.Dropout(0.5, value)
+    assert layer.inplace is True
+    assert layer.train(no).training is False
+    assert layer.train(value).training is True
+
+
+def test_a_flag_that_is_refused_changes_no_layer():
+    layer = fastdrop.Dropout()
+    for name in ("training", "inplace"):
+        before = getattr(layer, name)
+        with pytest.raises(TypeError, match=name):
+            setattr(layer, name, 1)
+        assert getattr(layer, name) is before
+
+
+# Shapes
+
+
+@pytest.mark.parametrize("shape", [True, (True, 2), np.True_, 1.5, (2, None), "3"])
+def test_a_shape_has_integers(shape):
+    with pytest.raises(TypeError, match="shape must be an int or a sequence of ints"):
+        keep_mask(shape)
