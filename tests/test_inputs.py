@@ -328,7 +328,7 @@ def test_what_is_not_one_real_number_is_no_p(p, training):
         lambda: setattr(fastdrop.Dropout(), "p", p),
     ]
     for call in calls:
-        with pytest.raises(TypeError, match="p must be (one|a real|a) number, but got"):
+        with pytest.raises(TypeError, match=r"p must be (one|a real|a) number, but got"):
             call()
     assert x.all()
 

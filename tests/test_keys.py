@@ -45,7 +45,7 @@ def test_several_numbers_are_folded_in_in_turn():
         key.fold_in()
     with pytest.raises(TypeError, match=r"n must be an integer, but got 1\.5"):
         key.fold_in(3, 1.5)
-    with pytest.raises(ValueError, match="n must be in .* but got -1"):
+    with pytest.raises(ValueError, match=r"n must be in .* but got -1"):
         key.fold_in(3, -1)
 
 
