@@ -9,13 +9,14 @@ import os
 import re
 import sys
 
-# A shared library of OpenMP in /proc/self/maps: GNU's, LLVM's or Intel's, whose name a repaired
-# wheel changes to such as libgomp-e985bcbb.so.1.0.0.
-_OPENMP = re.compile(r"/lib(?:gomp|omp|iomp5)(?:-[^/]*)?\.so[^/]*$", re.MULTILINE)
+# GNU OpenMP in /proc/self/maps; a repaired wheel calls it such as libgomp-e985bcbb.so.1.0.0.
+# LLVM's libomp and Intel's libiomp5 start anew in a forked child (tried with libomp 14 and
+# libiomp5 of intel-openmp 2025 under both compilers' programs), and are not looked for.
+_GNU_OPENMP = re.compile(r"/libgomp(?:-[^/\n]*)?\.so[^/\n]*$", re.MULTILINE)
 
 
 def _openmp_came_by_fork() -> bool:
-    """Whether this process was forked, and not replaced, from one that had OpenMP loaded.
+    """Whether this process was forked, and not replaced, from one that had GNU OpenMP loaded.
 
     Such a parent may have had a team, of whatever library. Linux marks such a process in its flags
     (PF_FORKNOEXEC in include/linux/sched.h; the flags are the ninth field of /proc/self/stat).
@@ -26,7 +27,7 @@ def _openmp_came_by_fork() -> bool:
         with open("/proc/self/stat", errors="replace") as file:
             flags = int(file.read().rpartition(")")[2].split()[6])
         with open("/proc/self/maps", errors="replace") as file:
-            return bool(flags & 0x40 and _OPENMP.search(file.read()))
+            return bool(flags & 0x40 and _GNU_OPENMP.search(file.read()))
     except OSError:
         return False
 

