@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
+import stat
 import sys
+import tempfile
 import timeit
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +20,32 @@ import numpy as np
 import fastdrop
 
 SIZES = (2**10, 2**16, 2**20, 2**24)
+COMPARED = 2**20  # the size of the closing sentence
+
+APPLY_DESCRIPTION = """\
+Set each element of the array in a .npy file to zero with probability p, and
+multiply the others by 1/(1-p).
+
+The output keeps the dtype, the shape and the memory order of the input. A file
+that has the output's name is replaced, and may be the input itself. It is
+replaced at once, when the result is complete: an error leaves it as it was.
+Both files are memory-mapped, so they may be larger than memory.
+
+The key is printed. The same key and the same p drop the same elements again.
+"""
+
+APPLY_EXAMPLES = """\
+examples:
+  python -c "import numpy as np; np.save('x.npy', np.ones((1000, 100)))"
+  fastdrop apply x.npy y.npy -p 0.1
+  fastdrop apply x.npy y.npy -p 0.1 --key 9f1e2e6dcd540ab7d57873dc79fb94b6
+"""
 
 
-def demo() -> None:
+def demo(options: argparse.Namespace) -> None:
     """Show what was built, the example of `torch.nn.Dropout`, and the time it takes."""
+    print("You will see how fastdrop was built, dropout of a small array (a dropped element is 0,")
+    print("a kept one is doubled), and the time of dropout beside that of NumPy.\n")
     fastdrop.show_config()
 
     layer = fastdrop.Dropout(p=0.5, rng=1)
@@ -28,21 +55,31 @@ def demo() -> None:
     y = layer(x)
     print(f"in place, by {layer} (the result is x: {y is x}):\n{x}")
 
-    print("\np = 0.1, float32, nanoseconds an element, best of many")
+    print("\np = 0.1, float32, nanoseconds per element, best of many")
     header = ("np.multiply", "fastdrop", "in place", "NumPy dropout")
     print(f"{'elements':>12}" + "".join(f"{name:>15}" for name in header))
+    times = {}
     for size in SIZES:
-        times = time_an_element(size, 0.1)
-        print(f"{size:>12,}" + "".join(f"{time:>15.3f}" for time in times))
+        times[size] = time_per_element(size, 0.1)
+        print(f"{size:>12,}" + "".join(f"{time:>15.3f}" for time in times[size]))
     print(
         f"np.multiply(x, s, out=y) works on 1 thread, fastdrop.dropout(x, 0.1, out=y) on up to "
         f"{fastdrop.get_num_threads()};\n"
         "NumPy dropout is x * (rng.random(n, dtype=np.float32) >= p) / (1 - p)"
     )
 
+    multiply, dropout, _, expression = times[COMPARED]
+    print(
+        f"\nWith {COMPARED:,} elements NumPy dropout took {expression / dropout:.3g} times as long "
+        f"as fastdrop,\nand np.multiply {multiply / dropout:.3g} times as long.\n"
+        "\nTo try next:\n"
+        "  fastdrop apply x.npy y.npy -p 0.1                       on a .npy file of yours\n"
+        "  python -c 'import fastdrop; help(fastdrop.dropout)'     all arguments, with examples"
+    )
 
-def time_an_element(size: int, p: float) -> list[float]:
-    """Nanoseconds an element of the demonstration's four columns, timed in turn."""
+
+def time_per_element(size: int, p: float) -> list[float]:
+    """Nanoseconds per element of the demonstration's four columns, timed in turn."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal(size, dtype=np.float32)
     y = np.zeros_like(x)
@@ -63,85 +100,195 @@ def time_an_element(size: int, p: float) -> list[float]:
     return best
 
 
-def apply(source: Path, target: Path, p: float, seed: int | None, scale: bool) -> None:
-    """Drop the elements of one .npy file into another.
+def apply(options: argparse.Namespace) -> None:
+    """Drop the elements of one .npy file into another, and print the key."""
+    x = open_array(options.input)
+    p, rng, scale = options.p, options.rng, not options.no_scale
+    try:  # errors come before a byte is written
+        fastdrop.dropout(np.empty(0, x.dtype), p, rng=rng, scale=scale)
+    except TypeError as error:
+        advice = str(error).replace("call the function with scale=False", "pass --no-scale")
+        raise TypeError(f"{options.input}: {advice}") from error
+    with replacing(options.output) as part:
+        y = create_like(x, part)
+        _, key = fastdrop.dropout(x, p, rng=rng, out=y, scale=scale, return_key=True)
+        y.flush()
+    print(f"{options.output}: {x.dtype} {x.shape}, p = {p}")
+    if key is None:
+        print("no key: nothing was drawn, so every run gives the same result")
+    else:
+        print(f"key: {key_text(key)}")
+        print(f"to drop the same elements again: -p {p} --key {key_text(key)}")
 
-    The result is written beside the target and takes its name only when it is whole.
-    """
-    for path in (source, target):
-        if path.exists() and not path.is_file():
-            raise ValueError(f"{path} is no regular file")
-    x = open_array(source)
-    target = target.resolve()
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    if part.exists():
-        raise FileExistsError(f"{part} is in the way: remove it")
-    try:
-        write_dropped(x, part, target, p, seed, scale)
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    print(f"{target}: {x.dtype} {x.shape}, p = {p}")
+
+def key_text(key: fastdrop.Key) -> str:
+    """Write a key as `parse_key` reads it."""
+    return "{:016x}{:016x}".format(*key.words)
+
+
+def parse_key(text: str) -> fastdrop.Key:
+    """Read the argument of --key."""
+    if not re.fullmatch("[0-9a-fA-F]{32}", text):
+        raise argparse.ArgumentTypeError(
+            f"expected the 32 hexadecimal digits that apply prints as the key, but got {text!r}"
+        )
+    return fastdrop.Key.from_words(int(text[:16], 16), int(text[16:], 16))
+
+
+def parse_path(text: str) -> Path:
+    """Read the name of a .npy file."""
+    if text == "-":
+        raise argparse.ArgumentTypeError(
+            "- is not standard input or output here: name a .npy file (./- for a file named -)"
+        )
+    return Path(text)
+
+
+def check_regular(path: Path) -> None:
+    """Raise unless the path leads to a regular file; a pipe, for one, cannot be mapped."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        kind = "a folder" if path.is_dir() else "no regular file"
+        raise ValueError(f"{path} is {kind}: name a .npy file")
 
 
 def open_array(path: Path) -> np.ndarray:
-    """Map the array of a .npy file."""
+    """Map the array of a .npy file, or raise an error that says what the file is."""
+    check_regular(path)
+    with path.open("rb") as file:
+        try:
+            version = np.lib.format.read_magic(file)
+        except ValueError:
+            raise ValueError(f"{path} is {describe_foreign(path)}") from None
+        # Version 3 differs from 2 in the names of fields alone, which may be of any letters.
+        newer = np.lib.format.read_array_header_2_0
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): newer, (3, 0): newer}
+        try:
+            shape, fortran, dtype = readers[version](file)
+            # The view takes no memory, and raises if no array can have the shape.
+            expected = np.broadcast_to(np.empty((), dtype), shape).nbytes
+        except Exception as error:  # whatever NumPy meets in a broken header
+            what = "has a .npy header that is truncated or damaged"
+            raise ValueError(f"{path} {what}: save the array again with np.save") from error
+        check_mappable(path, dtype)
+        found = path.stat().st_size - file.tell()
+        if found < expected:
+            raise ValueError(
+                f"{path} is truncated: {dtype} {shape} takes {expected:,} bytes after the header, "
+                f"but {found:,} are there: copy or save the file again"
+            )
+        return np.memmap(file, dtype, "r", file.tell(), shape, "F" if fortran else "C")
+
+
+def describe_foreign(path: Path) -> str:
+    """What a file without the mark of .npy is, and what to do."""
     try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except OSError:
-        raise
-    except Exception as error:  # whatever NumPy's reader of headers meets in a file that is none
-        raise ValueError(f"{path} is no .npy file of numbers: {error}") from error
-
-
-def write_dropped(
-    x: np.ndarray, path: Path, target: Path, p: float, seed: int | None, scale: bool
-) -> None:
-    """Write dropout(x) to a new .npy file of x's dtype, shape and order, and the target's mode."""
-    # Errors come before a byte is written.
-    fastdrop.dropout(x[:0] if x.ndim else x, p, rng=seed, scale=scale)
-    fortran = x.flags.f_contiguous and not x.flags.c_contiguous
-    y = np.lib.format.open_memmap(
-        path, mode="w+", dtype=x.dtype, shape=x.shape, fortran_order=fortran
+        with zipfile.ZipFile(path) as archive:
+            names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+    except Exception:  # whatever zipfile meets in a file that is no archive
+        names = []
+    if not names:
+        kind = "not a .npy file" if path.stat().st_size else "empty"
+        return f"{kind}: load the array with what wrote it, and save it with np.save"
+    first, more = names[0], ", ..." * (len(names) > 5)
+    return (
+        f"a .npz archive that holds the arrays {', '.join(names[:5])}{more}: save one of them with "
+        f"np.save({first + '.npy'!r}, np.load({str(path)!r})[{first!r}])"
     )
-    if target.exists():
-        shutil.copymode(target, path)
+
+
+def check_mappable(path: Path, dtype: np.dtype) -> None:
+    """Raise if the elements are not of one known type; `fastdrop.dropout` checks the rest."""
+    if dtype.names:
+        what = f"structured elements with the fields {', '.join(dtype.names)}"
+        instead = f"a single field, such as x[{dtype.names[0]!r}]"
+    elif dtype.hasobject:
+        what = "Python objects, which are never loaded, because unpickling them can run any code"
+        instead = "an array of numbers, such as x.astype(np.float32)"
+    elif dtype.kind == "V":
+        what = (
+            f"dtype {dtype.str}, as np.save writes bfloat16 and other dtypes that .npy files lack"
+        )
+        instead = "x.astype(np.float32)"
+    else:
+        return
+    raise TypeError(f"{path} holds {what}: save {instead}")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the name of a new file that takes the place of the one at the path in the end."""
+    target = Path(os.path.realpath(path))  # a link stays
+    if not target.parent.is_dir():
+        raise ValueError(f"{path}: there is no folder {target.parent}: create it first")
+    if os.path.lexists(target):
+        check_regular(path)
+    try:
+        # In a folder of its own the new file needs no unused name, and the umask gives its mode.
+        with tempfile.TemporaryDirectory(prefix=".fastdrop-", dir=target.parent) as folder:
+            part = Path(folder, "part.npy")
+            yield part
+            if target.exists():
+                shutil.copymode(target, part)
+            os.replace(part, target)
+    except OSError as error:  # names the temporary folder
+        raise OSError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def create_like(x: np.ndarray, path: Path) -> np.memmap:
+    """Map the array of a new .npy file, of x's dtype, shape and order."""
+    fortran = x.flags.f_contiguous and not x.flags.c_contiguous
+    y = np.lib.format.open_memmap(path, "w+", x.dtype, x.shape, fortran)
     if hasattr(os, "posix_fallocate"):
         # A full disk must be an error now, not a fault in the middle of the mapped file.
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    fastdrop.dropout(x, p, rng=seed, out=y, scale=scale)
-    y.flush()
+    return y
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Declare the commands; each names the function that runs it."""
+    text, example = fastdrop.__doc__, "example: fastdrop demo"
+    parser = argparse.ArgumentParser(prog="fastdrop", description=text, epilog=example)
+    parser.add_argument("--version", action="version", version=fastdrop.__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    text = "show what was built, an example, and the time it takes"
+    commands.add_parser("demo", help=text, description=text).set_defaults(run=demo)
+
+    command = commands.add_parser(
+        "apply",
+        help="drop elements of a .npy file; see fastdrop apply --help",
+        description=APPLY_DESCRIPTION,
+        epilog=APPLY_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=apply)
+    command.add_argument("input", type=parse_path, help="a .npy file of numbers")
+    command.add_argument("output", type=parse_path, help="the .npy file to write or replace")
+    command.add_argument("-p", type=float, default=0.5, help="drop probability (default 0.5)")
+    source = command.add_mutually_exclusive_group()
+    seed = "the same seed drops the same elements"
+    source.add_argument("--seed", dest="rng", metavar="N", type=int, help=seed)
+    key = "the key that a run has printed, 32 hexadecimal digits"
+    source.add_argument("--key", dest="rng", metavar="HEX", type=parse_key, help=key)
+    unscaled = "leave kept elements as they are, in any dtype"
+    command.add_argument("--no-scale", action="store_true", help=unscaled)
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="fastdrop", description=fastdrop.__doc__)
-    parser.add_argument("--version", action="version", version=fastdrop.__version__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="what was built, an example, and the time it takes")
-    command = commands.add_parser("apply", help="drop the elements of a .npy file")
-    command.add_argument("input", type=Path, help="a .npy file of numbers")
-    command.add_argument("output", type=Path, help="the .npy file to write")
-    command.add_argument("-p", type=float, default=0.5, help="drop probability (default 0.5)")
-    command.add_argument("--seed", type=int, help="the same seed drops the same elements")
-    command.add_argument(
-        "--no-scale", action="store_true", help="leave kept elements as they are, in any dtype"
-    )
-    options = parser.parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
-        if options.command == "demo":
-            demo()
-        else:
-            scale = not options.no_scale
-            apply(options.input, options.output, options.p, options.seed, scale)
+        options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:  # a reader such as head has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (OSError, TypeError, ValueError) as error:
-        message = str(error).replace("call the function with scale=False", "pass --no-scale")
+        message = str(error)
+        if isinstance(error, OSError) and error.filename:
+            message = f"{error.filename}: {error.strerror}"
         print(f"fastdrop: {message}", file=sys.stderr)
         return 1
     return 0
