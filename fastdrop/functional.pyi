@@ -11,12 +11,12 @@ from fastdrop.keys import Key, RNGLike
 Probability: TypeAlias = float | np.floating[Any]
 NoiseShape: TypeAlias = Sequence[SupportsIndex | None] | NDArray[np.integer[Any]]
 
-_Shape = TypeVar("_Shape", bound=tuple[Any, ...])
-_DType = TypeVar("_DType", bound=np.dtype[Any])
+Shape = TypeVar("Shape", bound=tuple[Any, ...])
+DType = TypeVar("DType", bound=np.dtype[Any])
 
 @overload
 def dropout(
-    x: np.ndarray[_Shape, _DType],
+    x: np.ndarray[Shape, DType],
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
@@ -28,7 +28,7 @@ def dropout(
     offset: SupportsIndex = ...,
     return_key: Literal[False] = ...,
     num_threads: SupportsIndex | None = ...,
-) -> np.ndarray[_Shape, _DType]: ...
+) -> np.ndarray[Shape, DType]: ...
 @overload
 def dropout(
     x: ArrayLike,
@@ -46,7 +46,7 @@ def dropout(
 ) -> NDArray[Any]: ...
 @overload
 def dropout(
-    x: np.ndarray[_Shape, _DType],
+    x: np.ndarray[Shape, DType],
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
@@ -58,7 +58,7 @@ def dropout(
     offset: SupportsIndex = ...,
     return_key: Literal[True],
     num_threads: SupportsIndex | None = ...,
-) -> tuple[np.ndarray[_Shape, _DType], Key | None]: ...
+) -> tuple[np.ndarray[Shape, DType], Key | None]: ...
 @overload
 def dropout(
     x: ArrayLike,
@@ -91,7 +91,7 @@ def dropout(
 ) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
 @overload
 def dropout1d(
-    x: np.ndarray[_Shape, _DType],
+    x: np.ndarray[Shape, DType],
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
@@ -102,7 +102,7 @@ def dropout1d(
     offset: SupportsIndex = ...,
     return_key: Literal[False] = ...,
     num_threads: SupportsIndex | None = ...,
-) -> np.ndarray[_Shape, _DType]: ...
+) -> np.ndarray[Shape, DType]: ...
 @overload
 def dropout1d(
     x: ArrayLike,
@@ -119,7 +119,7 @@ def dropout1d(
 ) -> NDArray[Any]: ...
 @overload
 def dropout1d(
-    x: np.ndarray[_Shape, _DType],
+    x: np.ndarray[Shape, DType],
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
@@ -130,7 +130,7 @@ def dropout1d(
     offset: SupportsIndex = ...,
     return_key: Literal[True],
     num_threads: SupportsIndex | None = ...,
-) -> tuple[np.ndarray[_Shape, _DType], Key | None]: ...
+) -> tuple[np.ndarray[Shape, DType], Key | None]: ...
 @overload
 def dropout1d(
     x: ArrayLike,
@@ -165,7 +165,7 @@ dropout3d = dropout1d
 
 @overload
 def alpha_dropout(
-    x: np.ndarray[_Shape, _DType],
+    x: np.ndarray[Shape, DType],
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
@@ -176,7 +176,7 @@ def alpha_dropout(
     offset: SupportsIndex = ...,
     return_key: Literal[False] = ...,
     num_threads: SupportsIndex | None = ...,
-) -> np.ndarray[_Shape, _DType]: ...
+) -> np.ndarray[Shape, DType]: ...
 @overload
 def alpha_dropout(
     x: ArrayLike,
@@ -193,7 +193,7 @@ def alpha_dropout(
 ) -> NDArray[Any]: ...
 @overload
 def alpha_dropout(
-    x: np.ndarray[_Shape, _DType],
+    x: np.ndarray[Shape, DType],
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
@@ -204,7 +204,7 @@ def alpha_dropout(
     offset: SupportsIndex = ...,
     return_key: Literal[True],
     num_threads: SupportsIndex | None = ...,
-) -> tuple[np.ndarray[_Shape, _DType], Key | None]: ...
+) -> tuple[np.ndarray[Shape, DType], Key | None]: ...
 @overload
 def alpha_dropout(
     x: ArrayLike,
@@ -235,7 +235,7 @@ def alpha_dropout(
 ) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
 @overload
 def feature_alpha_dropout(
-    x: np.ndarray[_Shape, _DType],
+    x: np.ndarray[Shape, DType],
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
@@ -245,7 +245,7 @@ def feature_alpha_dropout(
     offset: SupportsIndex = ...,
     return_key: Literal[False] = ...,
     num_threads: SupportsIndex | None = ...,
-) -> np.ndarray[_Shape, _DType]: ...
+) -> np.ndarray[Shape, DType]: ...
 @overload
 def feature_alpha_dropout(
     x: ArrayLike,
@@ -261,7 +261,7 @@ def feature_alpha_dropout(
 ) -> NDArray[Any]: ...
 @overload
 def feature_alpha_dropout(
-    x: np.ndarray[_Shape, _DType],
+    x: np.ndarray[Shape, DType],
     p: Probability = ...,
     training: bool = ...,
     inplace: bool = ...,
@@ -271,7 +271,7 @@ def feature_alpha_dropout(
     offset: SupportsIndex = ...,
     return_key: Literal[True],
     num_threads: SupportsIndex | None = ...,
-) -> tuple[np.ndarray[_Shape, _DType], Key | None]: ...
+) -> tuple[np.ndarray[Shape, DType], Key | None]: ...
 @overload
 def feature_alpha_dropout(
     x: ArrayLike,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 from numpy.random import BitGenerator, Generator
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,7 +25,7 @@ from fastdrop.keys import Key, RNGLike, Stream
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from fastdrop.functional import NoiseShape, Probability
+    from fastdrop.functional import DType, NoiseShape, Probability, Shape
 
 
 class _Layer:
@@ -71,9 +72,25 @@ class _Layer:
     def training(self, training: bool) -> None:
         self._training: bool = as_flag(training, "training")
 
+    @overload
+    def __call__(
+        self, x: np.ndarray[Shape, DType], *, rng: RNGLike = ...
+    ) -> np.ndarray[Shape, DType]: ...
+
+    @overload
+    def __call__(self, x: ArrayLike, *, rng: RNGLike = ...) -> NDArray[Any]: ...
+
     def __call__(self, x: ArrayLike, *, rng: RNGLike = None) -> NDArray[Any]:
         """Return ``self.forward(x, rng=rng)``."""
         return self.forward(x, rng=rng)
+
+    @overload
+    def forward(
+        self, x: np.ndarray[Shape, DType], *, rng: RNGLike = ...
+    ) -> np.ndarray[Shape, DType]: ...
+
+    @overload
+    def forward(self, x: ArrayLike, *, rng: RNGLike = ...) -> NDArray[Any]: ...
 
     def forward(self, x: ArrayLike, *, rng: RNGLike = None) -> NDArray[Any]:
         """Drop x, or in evaluation return x itself.
@@ -105,6 +122,12 @@ class _Layer:
         y, key = self._drop(x, p, training, self.inplace, rng=source, return_key=True, **options)
         self._last = plain(y).shape, p, training, key, options
         return y
+
+    @overload
+    def backward(self, grad: np.ndarray[Shape, DType]) -> np.ndarray[Shape, DType]: ...
+
+    @overload
+    def backward(self, grad: ArrayLike) -> NDArray[Any]: ...
 
     def backward(self, grad: ArrayLike) -> NDArray[Any]:
         """Pass a gradient through the mask of the last `forward`, made again from its key.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,10 +13,7 @@ from fastdrop import _frontdoor
 from fastdrop.keys import RNGLike
 
 if TYPE_CHECKING:
-    from fastdrop.functional import Probability
-
-_Shape = TypeVar("_Shape", bound=tuple[Any, ...])
-_DType = TypeVar("_DType", bound=np.dtype[Any])
+    from fastdrop.functional import DType, Probability, Shape
 
 
 @overload
@@ -122,7 +119,7 @@ def keep_mask(
 
 @overload
 def apply_mask(
-    x: np.ndarray[_Shape, _DType],
+    x: np.ndarray[Shape, DType],
     mask: ArrayLike,
     p: Probability,
     *,
@@ -131,7 +128,7 @@ def apply_mask(
     packed: bool = ...,
     scale: bool = ...,
     num_threads: SupportsIndex | None = ...,
-) -> np.ndarray[_Shape, _DType]: ...
+) -> np.ndarray[Shape, DType]: ...
 
 
 @overload

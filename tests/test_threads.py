@@ -15,7 +15,7 @@ import pytest
 import threadpoolctl
 
 import fastdrop
-from fastdrop import _frontdoor, _machine, forks, threads
+from fastdrop import _frontdoor, _machine, forks, kernels, threads
 
 N = 40 * 16384 + 5
 
@@ -244,6 +244,43 @@ def test_a_forked_child_never_hangs(team, run_python):
     assert run_python(FORK, str(team)).split() == (
         ["0", "True", "True", "1", "True", "True", "True", "False"]
     )
+
+
+SPINNING = ("GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY")
+
+
+@pytest.mark.parametrize("told", [{}, {"GOMP_SPINCOUNT": "77"}, {"OMP_WAIT_POLICY": "passive"}])
+def test_openmp_is_loaded_with_brief_waits_unless_the_user_has_chosen(told, run_python):
+    """What the environment holds while the first compiled module is loaded, and afterwards."""
+    script = """
+import os, sys
+names = sys.argv[1].split()
+seen = []
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("fastdrop._") and not name.startswith("fastdrop.__"):
+            seen.append({n: os.environ[n] for n in names if n in os.environ})
+sys.meta_path.insert(0, Watch())
+import fastdrop
+print(seen[0])
+print({n: os.environ[n] for n in names if n in os.environ})
+"""
+    inherited = {k: v for k, v in os.environ.items() if k not in SPINNING}
+    loaded, after = run_python(script, " ".join(SPINNING), env=inherited | told).splitlines()
+    assert eval(loaded) == (told or kernels.WAITS)
+    assert eval(after) == told
+
+
+@needs_openmp
+def test_gnu_openmp_takes_the_brief_waits(run_python):
+    """OMP_DISPLAY_ENV makes it print what it has read."""
+    script = "import fastdrop"
+    inherited = {k: v for k, v in os.environ.items() if k not in SPINNING}
+    environment = inherited | {"OMP_DISPLAY_ENV": "verbose"}
+    printed = run_python(script, env=environment, check=False).stderr
+    if "GOMP_SPINCOUNT" not in printed:
+        pytest.skip("a build with another OpenMP")
+    assert f"GOMP_SPINCOUNT = '{kernels.WAITS['GOMP_SPINCOUNT']}'" in printed
 
 
 @needs_fork

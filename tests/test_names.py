@@ -1,0 +1,92 @@
+"""The names that a user sees, and the types that a checker sees."""
+
+import inspect
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastdrop
+
+OBJECTS = [
+    name for name in fastdrop.__all__ if callable(getattr(fastdrop, name)) and name != "RNGLike"
+]
+
+
+def test_dir_lists_the_public_names_only():
+    assert sorted(dir(fastdrop)) == sorted([*fastdrop.__all__, "__version__"])
+    assert fastdrop.__all__ == sorted(fastdrop.__all__)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_public_names_belong_to_fastdrop(name):
+    thing = getattr(fastdrop, name)
+    assert thing.__module__ == "fastdrop"
+    assert thing.__qualname__ == name
+    if inspect.isclass(thing):
+        assert repr(thing) == f"<class 'fastdrop.{name}'>"
+        assert pickle.loads(pickle.dumps(thing)) is thing
+
+
+TYPES = """
+import numpy as np
+import numpy.typing as npt
+import fastdrop
+
+x: npt.NDArray[np.float32] = np.ones(3, np.float32)
+image: npt.NDArray[np.uint8] = np.ones((4, 5, 3), np.uint8)
+rng: fastdrop.RNGLike = 7
+
+y: npt.NDArray[np.float32] = fastdrop.dropout(x, 0.5, rng=rng)
+y = fastdrop.alpha_dropout(x)
+y = fastdrop.apply_mask(x, fastdrop.keep_mask(3), 0.5)
+y = fastdrop.Dropout(0.5, rng=rng)(x, rng=fastdrop.Key().fold_in(1, 2))
+y = fastdrop.Dropout2d().forward(x)
+y = fastdrop.Dropout().backward(x)
+pair: tuple[npt.NDArray[np.uint8], fastdrop.Key | None]
+pair = fastdrop.dropout2d(image, 0.5, scale=False, return_key=True)
+anything: npt.NDArray[np.int8] = fastdrop.dropout([1.0, 2.0])
+"""
+# Each line makes an error, which says that the types above are not all Any. (Two statements, for
+# where a type is expected mypy goes on to the overload that returns an array of any dtype.)
+CALLS = [
+    "dropout(image)",
+    "dropout1d(image)",
+    "alpha_dropout(image)",
+    "feature_alpha_dropout(image)",
+    "apply_mask(image, True, 0.5)",
+    "Dropout()(image)",
+    "AlphaDropout().forward(image)",
+    "Dropout1d().backward(image)",
+    "dropout2d(x, return_key=True)",
+]
+WRONG = [f"r{i} = fastdrop.{call}; y = r{i}" for i, call in enumerate(CALLS)] + ["rng = 'seed'"]
+
+
+def check_types(code):
+    """Lines of the code in which mypy finds an error, and what it says."""
+    folder = Path(fastdrop.__file__).parent.parent
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "-c", code],
+        env=os.environ | ({} if folder.name == "site-packages" else {"MYPYPATH": str(folder)}),
+        cwd=Path(sys.prefix),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    lines = [int(n) for n in re.findall(r"^<string>:(\d+): error", result.stdout, re.MULTILINE)]
+    return lines, result.stdout + result.stderr
+
+
+def test_an_array_keeps_its_dtype_in_the_types():
+    pytest.importorskip("mypy")
+    lines, said = check_types(TYPES)
+    assert not lines, said
+    assert "Success" in said
+    lines, said = check_types(TYPES + "\n".join(WRONG) + "\n")
+    first = TYPES.count("\n") + 1
+    assert lines == list(range(first, first + len(WRONG))), said
