@@ -22,6 +22,9 @@ cpdef cnp.ndarray as_array(x, inplace, str name="x"):
     return array
 
 
+cdef frozenset PLAIN = frozenset([bool, int, float, complex, list, tuple])
+
+
 cdef cnp.ndarray convert(x, str name):
     """Return x as an ndarray; reject what would lose a mask, or be loaded whole, in silence."""
     if isinstance(x, np.ndarray):
@@ -29,7 +32,8 @@ cdef cnp.ndarray convert(x, str name):
         return x
     check_in_memory(x, name)
     if isinstance(x, (list, tuple)):
-        for i in {type(item): i for i, item in enumerate(x)}.values():  # one of each class
+        for kind in set(map(type, x)) - PLAIN:  # the first of each class
+            i = [type(item) for item in x].index(kind)
             check_in_memory(x[i], f"{name}[{i}]")
             if isinstance(x[i], np.ndarray):
                 check_unmasked(x[i], f"{name}[{i}]")

@@ -107,7 +107,7 @@ def test_a_lazy_array_is_refused_everywhere_else():
     with pytest.raises(TypeError, match=r"np\.asarray\(mask\)"):
         apply_mask(np.ones((4, 3)), x, 0.5)
     with pytest.raises(TypeError, match=r"np\.asarray\(x\[1\]\)"):
-        dropout([x, x])
+        dropout([[1.0], x, x])
     layer = fastdrop.Dropout()
     layer(np.ones((4, 3)))
     with pytest.raises(TypeError, match=r"np\.asarray\(grad\)"):
