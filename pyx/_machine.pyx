@@ -32,7 +32,7 @@ cdef extern from *:
     #endif
 
     /* The features that setup.py lets the compiler use for a level, and no others. */
-    #if defined(__GNUC__) && defined(__x86_64__)
+    #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
     #include <cpuid.h>
     static int fd_has_f16c(void) /* whose name older compilers' __builtin_cpu_supports lacks */
     {

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if !defined(__GNUC__)
+#if !defined(__GNUC__) && !defined(__clang__) /* clang-cl lacks the first */
 #error "fastdrop needs the vector types of gcc or clang"
 #endif
 
