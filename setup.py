@@ -1,16 +1,22 @@
-"""Build: an OpenMP probe, flags by compiler, and the kernels compiled once per CPU level."""
+"""Build: probes of the compiler, flags from their results, the kernels once per CPU level."""
 
+import hashlib
 import os
 import shlex
+import shutil
 import subprocess
+import sys
 import tempfile
 from glob import glob
+from pathlib import Path
 
+import Cython
 import numpy
+import setuptools
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError, LinkError
 
 # The features that _machine.pyx asks the CPU for, and no others.
 AVX2 = ["-mavx2", "-mbmi", "-mbmi2", "-mfma", "-mpopcnt", "-mf16c"]
@@ -22,75 +28,194 @@ OPTIMIZE = ["-O3", "-ffp-contract=off"]
 # Compile and link arguments: GNU and LLVM, and Apple's clang beside a libomp.
 OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
 
+# What compilers read from the environment; CC, CFLAGS and their like are in the commands.
+ENVIRONMENT = ["CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "MACOSX_DEPLOYMENT_TARGET", "SDKROOT"]
+
+# What every build needs, and a source that compiles only with it.
+NEEDS = {
+    "a C compiler, gcc or clang": '#include "lanes.h"\n',
+    "Python's C headers": "#include <Python.h>\n",
+}
+INSTALL = (
+    "apt install build-essential python3-dev (Debian, Ubuntu), "
+    "dnf install gcc python3-devel (Fedora) or xcode-select --install (macOS)"
+)
+LEVEL_PROBE = "#include <immintrin.h>\n"
 OPENMP_PROBE = """
+#ifndef _OPENMP
+#error "no OpenMP"
+#endif
 #include <omp.h>
-int main(void)
+int fd_probe(void)
 {
     int threads = 0;
     #pragma omp parallel reduction(+ : threads)
     threads += 1;
-    return threads >= 1 && omp_get_max_threads() >= 1 ? 0 : 1;
+    return threads + omp_get_max_threads();
 }
 """
-LEVEL_PROBE = """
-#include <immintrin.h>
-int main(void) { return 0; }
-"""
+
+
+def fail(message):
+    """End the build with one sentence: an exception would add a traceback."""
+    raise SystemExit(f"error: {message}")
+
+
+class Build(build):
+    """Build what is compiled first, and leave nothing of an earlier build for the wheel."""
+
+    # An error of the compiler then stands alone, not below a list of copied files.
+    sub_commands = sorted(build.sub_commands, key=lambda command: command[0] != "build_ext")
+
+    def run(self):
+        """Build, then delete the modules that this version of the package lacks."""
+        super().run()
+        commands = [self.get_finalized_command(name) for name in ("build_py", "build_ext")]
+        current = {Path(path) for command in commands for path in command.get_outputs()}
+        for path in Path(self.build_lib, "fastdrop").rglob("*"):
+            if path.is_file() and path not in current:
+                path.unlink()
 
 
 class BuildKernels(build_ext):
     """Compile each extension with what this compiler has shown it can do."""
 
+    def finalize_options(self):
+        """Compile in parallel by default, and decide here, not by file times, what is compiled."""
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = True
+        self.compile_all, self.force = self.force, True
+
+    def run(self):
+        """Build; in place, delete the levels that are left out but were built before."""
+        described = list(self.extensions)
+        super().run()
+        if self.inplace:
+            for extension in described:
+                if extension not in self.extensions:
+                    Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+
     def build_extensions(self):
-        """Probe, choose the flags, translate to C, compile."""
-        unix = self.compiler.compiler_type == "unix"
-        openmp_compile, openmp_link = self.find_openmp() if unix else ([], [])
-        if not openmp_compile:
-            self.warn("OpenMP was not found: every call will work on one thread")
+        """Probe, choose the flags, then translate to C and compile what they change."""
+        if int(numpy.__version__.partition(".")[0]) < 2:
+            fail(
+                f"fastdrop cannot be built with NumPy {numpy.__version__}, only run with it: "
+                "install numpy>=2 for the build, or leave out --no-build-isolation"
+            )
+        optimize = []
+        if self.compiler.compiler_type == "unix":
+            optimize = OPTIMIZE if self.wants_debug() else [*OPTIMIZE, "-g0"]
+            for need, probe in NEEDS.items():
+                if reason := self.failure(probe):
+                    fail(f"fastdrop needs {need}, but {self.cc()} fails ({reason}): run {INSTALL}")
+        openmp_compile, openmp_link = self.find_openmp()
         for extension in list(self.extensions):
-            flags = LEVELS.get(extension.name.rpartition("_")[2], [])
-            if flags and not (unix and self.compiles(LEVEL_PROBE, flags)):
+            level = LEVELS.get(extension.name.rpartition("_")[2], [])
+            if level and self.failure(LEVEL_PROBE, level):
                 self.warn(f"{extension.name} is left out: the compiler cannot build it")
                 self.extensions.remove(extension)
                 continue
-            optimize = OPTIMIZE if unix else []
-            extension.extra_compile_args = [*optimize, *openmp_compile, *flags]
+            extension.extra_compile_args = [*optimize, *openmp_compile, *level]
             extension.extra_link_args = openmp_link
-        # Into the build folder: no generated file among the sources, nor in the sdist.
-        generated = cythonize(
-            self.extensions,
-            build_dir=os.path.join("build", "cython"),
-            include_path=["pyx"],
-            compiler_directives={"language_level": 3, "cdivision": True},
-        )
-        for extension, compiled in zip(self.extensions, generated, strict=True):
-            extension.sources = compiled.sources
-        super().build_extensions()
+        self.compile_changed()
+
+    def compile_changed(self):
+        """Translate and compile each extension whose fingerprint is not that of its last build."""
+        record = Path(self.build_temp, "fingerprints")
+        old = record.read_text().splitlines() if record.exists() else []
+        record.unlink(missing_ok=True)  # a build that fails leaves no record
+        every, fingerprints = self.extensions, []
+        self.extensions = []
+        for extension in every:
+            target = self.get_ext_fullpath(extension.name)
+            fingerprints.append(f"{self.fingerprint(extension)} {target}")
+            if self.compile_all or fingerprints[-1] not in old or not os.path.exists(target):
+                self.extensions.append(extension)
+        if self.extensions:
+            # Into the build folder: no generated file among the sources, nor in the sdist. The
+            # folder is emptied, because cythonize keeps a file that is newer than its source.
+            folder = os.path.join(self.build_temp, "cython")
+            shutil.rmtree(folder, ignore_errors=True)
+            generated = cythonize(
+                self.extensions,
+                build_dir=folder,
+                include_path=["pyx"],
+                compiler_directives={"language_level": 3, "cdivision": True},
+            )
+            for extension, translated in zip(self.extensions, generated, strict=True):
+                extension.sources = translated.sources
+            super().build_extensions()
+        self.extensions = every
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text("\n".join(fingerprints))
+
+    def fingerprint(self, extension):
+        """Hash all that decides what an extension is compiled to."""
+        commands = [getattr(self.compiler, name, []) for name in ("compiler_so", "linker_so")]
+        version = [*commands[0], "--version"]
+        decides = [
+            [sys.version, numpy.__version__, Cython.__version__, setuptools.__version__],
+            [commands, commands[0] and subprocess.run(version, capture_output=True).stdout],
+            [os.environ.get(name) for name in ENVIRONMENT],
+            [extension.extra_compile_args, extension.extra_link_args],
+            [Path(path).read_bytes() for path in sorted(extension.sources + extension.depends)],
+        ]
+        return hashlib.sha256(repr(decides).encode()).hexdigest()
 
     def find_openmp(self):
-        """The first arguments with which a program compiles, links and runs on a team."""
+        """Return the first arguments with which OpenMP compiles and links, or none."""
+        required = os.environ.get("FASTDROP_REQUIRE_OPENMP", "")
+        if required not in ("", "0", "1"):
+            fail(f"FASTDROP_REQUIRE_OPENMP must be 0 or 1, not {required!r}")
+        reasons = []
         for compile_args, link_args in OPENMP:
-            if self.compiles(OPENMP_PROBE, compile_args, link_args):
+            reasons.append(self.failure(OPENMP_PROBE, compile_args, link_args))
+            if not reasons[-1]:
                 return compile_args, link_args
+        if required == "1":
+            fail(
+                f"FASTDROP_REQUIRE_OPENMP is 1, but {self.cc()} has no OpenMP ({reasons[0]}): "
+                "install its library (libgomp for gcc, libomp for clang), or set another CC"
+            )
+        self.warn("OpenMP was not found: every call will work on one thread")
         return [], []
 
-    def compiles(self, source, compile_args, link_args=None):
-        """Whether a program compiles and, given arguments to link it with, runs to success."""
+    def wants_debug(self):
+        """Return whether the user asks for debug information; Python's own flags often do."""
+        cflags = shlex.split(os.environ.get("CFLAGS", ""))
+        return self.debug or any(flag.startswith("-g") for flag in cflags)
+
+    def cc(self):
+        """Name the compiler, for an error message."""
+        command = getattr(self.compiler, "compiler_so", [self.compiler.compiler_type])
+        return repr(os.environ.get("CC") or command[0])
+
+    def failure(self, source, compile_args=(), link_args=None):
+        """Return why a source does not compile or, given link_args, link; "" if it does.
+
+        Nothing is run, so that a cross compiler is probed like any other.
+        """
+        if self.compiler.compiler_type != "unix":
+            return "no arguments are known for it"
         with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "probe.c")
-            program = os.path.join(folder, "probe")
-            with open(path, "w") as file:
-                file.write(source)
-            try:
-                objects = self.compiler.compile([path], folder, extra_postargs=compile_args)
-                if link_args is None:
-                    return True
-                # distutils gives LDFLAGS to shared objects alone.
-                link_args = [*shlex.split(os.environ.get("LDFLAGS", "")), *link_args]
-                self.compiler.link_executable(objects, program, extra_postargs=link_args)
-                return subprocess.run([program]).returncode == 0
-            except (CompileError, LinkError, OSError):
-                return False
+            path = os.path.join(folder, "probe")
+            Path(f"{path}.c").write_text(source)
+            compiler, linker = self.compiler.compiler_so, self.compiler.linker_so
+            include = [f"-I{name}" for name in ["pyx", *self.compiler.include_dirs]]
+            commands = [[*compiler, *include, "-c", f"{path}.c", "-o", f"{path}.o", *compile_args]]
+            if link_args is not None:
+                commands.append([*linker, f"{path}.o", "-o", f"{path}.so", *link_args])
+            for command in commands:
+                try:
+                    result = subprocess.run(command, capture_output=True, errors="replace")
+                except OSError as error:
+                    return error.strerror
+                if result.returncode != 0:
+                    lines = result.stderr.splitlines() or [f"status {result.returncode}"]
+                    line = next((line for line in lines if "error: " in line), lines[0])
+                    return line.rpartition("error: ")[2]
+        return ""
 
 
 def extension(name):
@@ -99,12 +224,13 @@ def extension(name):
         f"fastdrop._{name}",
         [f"pyx/_{name}.pyx"],
         include_dirs=["pyx", numpy.get_include()],
-        depends=glob("pyx/*.h") + glob("pyx/*.px[di]"),
+        depends=["setup.py", *glob("pyx/*.h"), *glob("pyx/*.px[di]")],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
     )
 
 
 setup(
-    ext_modules=[extension(name) for name in ["machine", "frontdoor", *LEVELS]],
-    cmdclass={"build_ext": BuildKernels},
+    # The longest first, for the shortest time in parallel.
+    ext_modules=[extension(name) for name in ["frontdoor", *LEVELS, "machine"]],
+    cmdclass={"build": Build, "build_ext": BuildKernels},
 )

@@ -1,0 +1,275 @@
+"""setup.py: what makes it compile anew, what it leaves out, and how it fails.
+
+The compiler, Cython and NumPy are stand-ins, so that a build takes half a second. What the
+compiler's stand-in writes is the command it was called by, so a module tells how it was made.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = {"_machine", "_frontdoor", "_baseline", "_avx2", "_avx512"}
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "setup.py").exists(), reason="the source is not here, only its tests"
+)
+
+COMPILER = r"""#!/bin/sh
+# $REFUSED: what it cannot compile, in its arguments or in the source.
+# $MEET: a folder in which two modules' compilers wait for one another.
+text="$BUILD $*"
+for argument; do
+    if [ "$previous" = -o ]; then output=$argument; else
+        case $argument in
+            *.c | *.o) text="$text $(cat "$argument")";;
+            --version) echo "$VERSION"; exit;;
+        esac
+        case $MEET$argument in
+            /*_frontdoor.c) own=frontdoor other=baseline;;
+            /*_baseline.c) own=baseline other=frontdoor;;
+        esac
+    fi
+    previous=$argument
+done
+case $text in *"${REFUSED-no such text}"*) echo "cc: error: it is refused" >&2; exit 1;; esac
+if [ "$MEET" ] && [ "$own" ]; then
+    touch "$MEET/$own"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e "$MEET/$other" ] || sleep 0.5; done
+    [ -e "$MEET/$other" ] || exit 1
+fi
+echo "$text" > "$output"
+"""
+
+CYTHON = """
+import os
+from setuptools import Extension
+def cythonize(extensions, build_dir, **options):
+    for extension in extensions:
+        source = os.path.join(build_dir, extension.sources[0].replace(".pyx", ".c"))
+        os.makedirs(os.path.dirname(source), exist_ok=True)
+        open(source, "a").close()
+        yield Extension(extension.name, [source])
+"""
+
+STANDINS = {
+    "cc": COMPILER,
+    "othercc": COMPILER,
+    "numpy.py": "import os\n__version__ = os.environ['NUMPY']\nget_include = str",
+    "Cython/__init__.py": "import os\n__version__ = os.environ['CYTHON']",
+    "Cython/Build.py": CYTHON,
+}
+
+
+@pytest.fixture(scope="module")
+def standins(tmp_path_factory):
+    """The folder of the stand-ins."""
+    folder = tmp_path_factory.mktemp("standins")
+    for name, text in STANDINS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def build(standins):
+    """Run setup.py in a folder, in an environment of which only the given part matters."""
+
+    def run(folder, *command, **changes):
+        names = ("CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED", "CPATH", "FASTDROP_REQUIRE_OPENMP")
+        environment = {name: os.environ[name] for name in os.environ if name not in names}
+        environment |= {"PYTHONPATH": str(standins), "CC": str(standins / "cc")}
+        environment |= {"NUMPY": "2.3.4", "CYTHON": "3.1.2", "VERSION": "cc 12", "BUILD": "first"}
+        return subprocess.run(
+            [sys.executable, "setup.py", *(command or ["build"])],
+            cwd=folder,
+            env=environment | changes,
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """The source, with nothing that was built."""
+    folder = tmp_path_factory.mktemp("source") / "fastdrop"
+    built = shutil.ignore_patterns("*.so", "__pycache__")
+    for name in ("fastdrop", "pyx"):
+        shutil.copytree(ROOT / name, folder / name, ignore=built)
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(ROOT / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def once_built(source, build):
+    """The source after a build."""
+    folder = source.with_name("built")
+    shutil.copytree(source, folder)
+    result = build(folder)
+    assert result.returncode == 0, result.stderr
+    assert modules(folder).keys() == MODULES
+    return folder
+
+
+@pytest.fixture
+def unbuilt(source, tmp_path):
+    """A copy of the source for one test."""
+    return shutil.copytree(source, tmp_path / "fastdrop")
+
+
+@pytest.fixture
+def built(once_built, tmp_path):
+    """A copy of the source after a build, for one test."""
+    return shutil.copytree(once_built, tmp_path / "fastdrop")
+
+
+def modules(folder, where="build/lib*/fastdrop"):
+    """How each compiled module in a folder was made."""
+    return {path.name.partition(".")[0]: path.read_text() for path in folder.glob(f"{where}/*.so")}
+
+
+def change(path):
+    """Change a file, and make it older than what was built from it."""
+    path.write_text(path.read_text() + "\n")
+    os.utime(path, (0, 0))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"CC": "othercc"},
+        {"VERSION": "cc 13"},
+        {"CFLAGS": "-O2"},
+        {"CPPFLAGS": "-DNDEBUG"},
+        {"LDFLAGS": "-L/opt/lib"},
+        {"CPATH": "/opt/include"},
+        {"NUMPY": "2.4.0"},
+        {"CYTHON": "3.2.0"},
+        {"REFUSED": "-fopenmp"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_decides_the_build_forces_a_new_one(changes, built, build, standins):
+    if "CC" in changes:
+        changes = {"CC": str(standins / changes["CC"])}
+    assert build(built, BUILD="second", **changes).returncode == 0
+    assert modules(built).keys() == MODULES
+    assert all("second" in text for text in modules(built).values())
+    # and back
+    assert build(built, BUILD="third").returncode == 0
+    assert all("third" in text and "-fopenmp" in text for text in modules(built).values())
+
+
+def test_a_file_of_the_build_forces_a_new_one_whatever_its_date(built, build):
+    for number, name in enumerate(("setup.py", "pyx/lanes.h", "pyx/kernels.pxi")):
+        change(built / name)
+        assert build(built, BUILD=f"build {number}").returncode == 0
+        assert all(f"build {number}" in text for text in modules(built).values())
+
+
+def test_only_what_is_changed_is_compiled(built, build):
+    change(built / "pyx/_machine.pyx")
+    assert build(built, BUILD="second").returncode == 0
+    assert {name for name, text in modules(built).items() if "second" in text} == {"_machine"}
+
+
+def test_a_failed_build_is_not_taken_for_done(built, build):
+    assert build(built, REFUSED="_avx2.c", CFLAGS="-O2").returncode == 1
+    assert build(built, BUILD="second", CFLAGS="-O2").returncode == 0
+    assert all("second" in text for text in modules(built).values())
+
+
+def test_a_level_that_is_left_out_is_not_taken_from_an_earlier_build(built, build):
+    assert build(built, "build_ext", "--inplace").returncode == 0
+    assert modules(built, "fastdrop").keys() == MODULES
+    assert build(built, "build_ext", "--inplace", REFUSED="-mavx512f").returncode == 0
+    assert modules(built, "fastdrop").keys() == MODULES - {"_avx512"}
+    assert build(built, "build", REFUSED="-mavx512f").returncode == 0
+    assert modules(built).keys() == MODULES - {"_avx512"}
+
+
+def test_what_the_package_no_longer_has_is_deleted_from_the_build(built, build):
+    (library,) = built.glob("build/lib*/fastdrop")
+    before = set(library.iterdir())
+    assert before >= {library / "layers.py", library / "py.typed", library / "_machine.pyi"}
+    for name in ("renamed.py", "_renamed.so"):
+        (library / name).touch()
+    assert build(built).returncode == 0
+    assert set(library.iterdir()) == before
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="there is one processor")
+def test_modules_are_compiled_in_parallel(unbuilt, build, tmp_path):
+    assert build(unbuilt, MEET=str(tmp_path)).returncode == 0
+    assert modules(unbuilt).keys() == MODULES
+
+
+@pytest.mark.parametrize(("cflags", "expected"), [("", "-g0"), ("-g", "-g"), ("-ggdb3", "-ggdb3")])
+def test_debug_information_is_left_out_unless_asked_for(cflags, expected, unbuilt, build):
+    assert build(unbuilt, CFLAGS=cflags).returncode == 0
+    for text in modules(unbuilt).values():
+        assert [word for word in text.split() if word.startswith("-g")][-1] == expected
+        assert "-fopenmp" in text  # found by a probe that was linked, and cannot run
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"CC": "/nonexistent"}, "a C compiler, gcc or clang, but '/nonexistent' fails (No such"),
+        ({"REFUSED": ""}, "a C compiler, gcc or clang, but '{cc}' fails (it is refused)"),
+        ({"REFUSED": "Python.h"}, "Python's C headers, but '{cc}' fails (it is refused)"),
+    ],
+    ids=["no compiler", "no compiler that works", "no headers"],
+)
+@pytest.mark.parametrize("command", ["build", "build_ext"])
+def test_a_missing_tool_is_one_sentence(command, changes, message, unbuilt, build, standins):
+    result = build(unbuilt, command, **changes)
+    assert result.returncode == 1
+    (sentence,) = result.stderr.splitlines()
+    assert sentence.startswith("error: fastdrop needs " + message.format(cc=standins / "cc"))
+    assert "apt install build-essential python3-dev" in sentence
+    assert set(result.stdout.splitlines()) <= {"running build", "running build_ext"}
+
+
+def test_an_old_numpy_is_refused_by_name(unbuilt, build):
+    result = build(unbuilt, NUMPY="1.26.4")
+    assert result.returncode == 1
+    (sentence,) = result.stderr.splitlines()
+    assert sentence.startswith("error: fastdrop cannot be built with NumPy 1.26.4")
+    assert "numpy>=2" in sentence
+
+
+def test_openmp_can_be_required(built, build, standins):
+    result = build(built, REFUSED="-fopenmp", FASTDROP_REQUIRE_OPENMP="0")
+    assert result.returncode == 0
+    assert "OpenMP was not found" in result.stderr
+    result = build(built, REFUSED="-fopenmp", FASTDROP_REQUIRE_OPENMP="1")
+    assert result.returncode == 1
+    (sentence,) = result.stderr.splitlines()
+    assert sentence.startswith("error: FASTDROP_REQUIRE_OPENMP is 1, but ")
+    assert f"'{standins / 'cc'}' has no OpenMP (it is refused)" in sentence
+    assert build(built, FASTDROP_REQUIRE_OPENMP="1").returncode == 0
+
+
+@pytest.mark.parametrize("value", ["yes", "2", " "])
+def test_requiring_openmp_is_0_or_1(value, built, build):
+    result = build(built, FASTDROP_REQUIRE_OPENMP=value)
+    assert result.returncode == 1
+    assert result.stderr == f"error: FASTDROP_REQUIRE_OPENMP must be 0 or 1, not {value!r}\n"
+
+
+@pytest.mark.skipif(not shutil.which("clang"), reason="there is no clang")
+@pytest.mark.parametrize("level", ["", "-mavx2 -mbmi2 -mfma -mf16c"])
+def test_clang_needs_no_gnuc(level, tmp_path):
+    # clang-cl does not define __GNUC__.
+    (tmp_path / "kernels.c").write_text('#include "apply.h"\n')
+    command = ["clang", "-fgnuc-version=0", "-fsyntax-only", f"-I{ROOT / 'pyx'}", *level.split()]
+    subprocess.run([*command, tmp_path / "kernels.c"], check=True)
