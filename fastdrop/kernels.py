@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-WAITS = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "0"}
+WAITS = {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "0"}
 """How long idle threads spin, in GNU's OpenMP (turns of a loop, some 50 to 100 microseconds) and in
 LLVM's (milliseconds).
 

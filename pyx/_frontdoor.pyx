@@ -297,7 +297,7 @@ cdef int launch(const char *x, char *y, Py_ssize_t size, const Work *work) excep
     with nogil:
         alone = kernels.run(x, y, size, work)
     if work.gauged:
-        gauge.record(fd_seconds() - begin, alone)
+        gauge.record(work.team if alone else 1, fd_seconds() - begin, alone)
     return 0
 
 
@@ -313,7 +313,7 @@ cdef int run_columns(cnp.ndarray x, cnp.ndarray y, const Work *work) except -1:
     with nogil:
         alone = kernels.columns(source, target, rows, columns, x_step, y_step, work)
     if work.gauged:
-        gauge.record(fd_seconds() - begin, alone)
+        gauge.record(work.team if alone else 1, fd_seconds() - begin, alone)
     return 0
 
 

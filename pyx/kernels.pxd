@@ -97,8 +97,34 @@ cdef extern from *:
     #else
     #define fd_seconds() 0.0
     #endif
+
+    /* The core that the calling thread runs on, -1 where the system does not tell. */
+    #ifdef __linux__
+    #include <sched.h>
+    static int fd_core(void) { return sched_getcpu(); }
+    #else
+    static int fd_core(void) { return -1; }
+    #endif
+
+    /* Move the calling thread to another of its cores; where it may run afterwards is as before. */
+    static void fd_leave_core(int core)
+    {
+    #ifdef __linux__
+        cpu_set_t all, others;
+        if (core < 0 || sched_getaffinity(0, sizeof all, &all))
+            return;
+        others = all;
+        CPU_CLR(core, &others);
+        if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
+            sched_setaffinity(0, sizeof all, &all);
+    #else
+        (void)core;
+    #endif
+    }
     """
     double fd_seconds() nogil
+    int fd_core() nogil
+    void fd_leave_core(int core) nogil
 
 
 # What is done to the elements, by the names of apply.h. SCALE and SHIFT have the dtypes in one

@@ -21,7 +21,7 @@ F. Masks. Decisions that hold for several elements, or that the caller gave, are
    mask: a reader stretches it into keep words, a tile of them at a time, for any shared axes.
 """
 from cpython.pycapsule cimport PyCapsule_New
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.stdint cimport UINT64_MAX, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -431,21 +431,33 @@ cdef inline double fastest(const double *rate, int team, double size) noexcept n
     return best * size
 
 
+cdef inline double begin_share(int home) noexcept nogil:
+    """Return the time, on another core than the caller's, `home`, if that was not the caller.
+
+    A thread wakes where it last slept or where its waker is, and Linux does not look for an idle
+    core while the machine seems busy: a team of short shares would stay on one core for good.
+    """
+    if threadid() > 0 and fd_core() == home:
+        fd_leave_core(home)
+    return fd_seconds()
+
+
 cdef double run(const char *x, char *y, Py_ssize_t size, const Work *work) noexcept nogil:
     """Work on a run by a team of threads, or, for a team of one, by a plain call."""
     cdef:
         double rate[FD_MAX_THREADS]
         double since
         Py_ssize_t blocks = (size + FD_BLOCK - 1) // FD_BLOCK, begin, end
-        int team = <int> min(work.team, blocks), share
+        int team = <int> min(work.team, blocks), share, home
 
     if team <= 1:
         run_share(x, y, size, 0, work)
         return 0
+    home = fd_core()
     for share in prange(team, num_threads=team, schedule="static", chunksize=1):
         begin = FD_BLOCK * (blocks * share // team)
         end = min(FD_BLOCK * (blocks * (share + 1) // team), size)
-        since = fd_seconds()
+        since = begin_share(home)
         run_share(x, y, end - begin, begin, work)
         rate[share] = (fd_seconds() - since) / (end - begin)
     return fastest(rate, team, size)
@@ -528,16 +540,17 @@ cdef double run_columns(
         double rate[FD_MAX_THREADS]
         double since
         Py_ssize_t bands = (rows + FD_WORD - 1) // FD_WORD, begin, end, band
-        int team = <int> min(work.team, bands), share
+        int team = <int> min(work.team, bands), share, home
 
     if team == 1:
         for band in range(bands):
             run_band(x, y, band, rows, columns, x_step, y_step, work)
         return 0
+    home = fd_core()
     for share in prange(team, num_threads=team, schedule="static", chunksize=1):
         begin = bands * share // team
         end = bands * (share + 1) // team
-        since = fd_seconds()
+        since = begin_share(home)
         for band in range(begin, end):
             run_band(x, y, band, rows, columns, x_step, y_step, work)
         rate[share] = (fd_seconds() - since) / (end - begin)

@@ -6,11 +6,11 @@ cdef enum:
 
 BLOCK, TEAM_PAYS_FROM, MAX_THREADS = FD_BLOCK, FD_TEAM_PAYS_FROM, FD_MAX_THREADS  # for Python
 
-# Seconds that teams may lose, as to wake threads that sleep, before one thread goes on alone; how
-# much it works alone, as a multiple of the loss, at first (so that less than a quarter is lost) and
-# after many losses; and the most, as what is not a busy core, such as a file that is read for the
-# first time, must not keep a process on one thread.
-cdef double TOLERATED_LOSS = 250e-6
+# Seconds that teams may lose, as to wake threads whose cores sleep, before one thread goes on alone;
+# how much it works alone, as a multiple of the loss, at first (so that less than a quarter is lost)
+# and after many losses; and the most, as what is not a busy core, such as a file that is read for
+# the first time, must not keep a process on one thread.
+cdef double TOLERATED_LOSS = 1e-3
 cdef double LOSS_PAID = 4
 cdef double MAX_LOSS_PAID = 64
 cdef double MAX_OWED = 1
@@ -19,7 +19,7 @@ cdef object team_limit = None  # threads.team_limit, handed in by `use`
 
 
 cdef class Gauge:
-    """Whether default calls should wake a team: not while teams have lost time to busy cores.
+    """Whether default calls should wake a team: not while teams lose time to busy cores.
 
     A team waits for its last thread, and where another program occupies that thread's core the wait
     is longer than the whole call. So each team of a default call is held against the time that
@@ -32,6 +32,7 @@ cdef class Gauge:
     cdef readonly double lost       # seconds, less what was gained since
     cdef readonly double owed       # seconds of one thread's work before the next team
     cdef readonly double multiple   # of the next loss
+    cdef int largest                # team so far
 
     def __cinit__(self):
         self.multiple = LOSS_PAID
@@ -40,10 +41,13 @@ cdef class Gauge:
         """Whether the next default call may wake a team."""
         return self.owed <= 0
 
-    cpdef record(self, double took, double alone):
-        """Take note of a call: its seconds, and those of one thread; 0 where there was no team."""
-        if alone == 0:
+    cpdef record(self, int team, double took, double alone):
+        """Take note of a call: its team, its seconds, and those that one thread would have taken."""
+        if team == 1:
             self.owed = max(0.0, self.owed - took)
+            return
+        if team > self.largest:  # it started threads, which no call has to do again
+            self.largest = team
             return
         self.lost += took - alone
         if self.lost <= 0:
