@@ -29,7 +29,10 @@ OPTIMIZE = ["-O3", "-ffp-contract=off"]
 OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
 
 # What compilers read from the environment; CC, CFLAGS and their like are in the commands.
-ENVIRONMENT = ["CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "MACOSX_DEPLOYMENT_TARGET", "SDKROOT"]
+ENVIRONMENT = [
+    *["CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "LD_RUN_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX"],
+    *["CCC_OVERRIDE_OPTIONS", "MACOSX_DEPLOYMENT_TARGET", "SDKROOT"],
+]
 
 # What every build needs, and a source that compiles only with it.
 NEEDS = {
@@ -70,6 +73,8 @@ class Build(build):
     def run(self):
         """Build, then delete the modules that this version of the package lacks."""
         super().run()
+        if Path(self.build_base) not in Path(self.build_lib).parents:
+            return  # a folder of the user's, which may hold more than what was built
         commands = [self.get_finalized_command(name) for name in ("build_py", "build_ext")]
         current = {Path(path) for command in commands for path in command.get_outputs()}
         for path in Path(self.build_lib, "fastdrop").rglob("*"):
@@ -153,11 +158,13 @@ class BuildKernels(build_ext):
     def fingerprint(self, extension):
         """Hash all that decides what an extension is compiled to."""
         commands = [getattr(self.compiler, name, []) for name in ("compiler_so", "linker_so")]
+        given = ("macros", "include_dirs", "library_dirs", "libraries", "runtime_library_dirs")
         version = [*commands[0], "--version"]
         decides = [
             [sys.version, numpy.__version__, Cython.__version__, setuptools.__version__],
             [commands, commands[0] and subprocess.run(version, capture_output=True).stdout],
             [os.environ.get(name) for name in ENVIRONMENT],
+            [getattr(self.compiler, name) for name in given],
             [extension.extra_compile_args, extension.extra_link_args],
             [Path(path).read_bytes() for path in sorted(extension.sources + extension.depends)],
         ]

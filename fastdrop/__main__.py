@@ -118,7 +118,8 @@ def apply(options: argparse.Namespace) -> None:
         print("no key: nothing was drawn, so every run gives the same result")
     else:
         print(f"key: {key_text(key)}")
-        print(f"to drop the same elements again: -p {p} --key {key_text(key)}")
+        unscaled = "" if scale else " --no-scale"
+        print(f"to drop the same elements again: -p {p} --key {key_text(key)}{unscaled}")
 
 
 def key_text(key: fastdrop.Key) -> str:
@@ -231,7 +232,7 @@ def replacing(path: Path) -> Iterator[Path]:
                 shutil.copymode(target, part)
             os.replace(part, target)
     except OSError as error:  # names the temporary folder
-        raise OSError(f"{path} cannot be written: {error.strerror}") from error
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def create_like(x: np.ndarray, path: Path) -> np.memmap:

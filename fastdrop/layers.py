@@ -81,8 +81,8 @@ class _Layer:
     def __call__(self, x: ArrayLike, *, rng: RNGLike = ...) -> NDArray[Any]: ...
 
     def __call__(self, x: ArrayLike, *, rng: RNGLike = None) -> NDArray[Any]:
-        """Return ``self.forward(x, rng=rng)``."""
-        return self.forward(x, rng=rng)
+        """Return ``self.forward(x, rng=rng)``, or ``self.forward(x)`` without a key."""
+        return self.forward(x) if rng is None else self.forward(x, rng=rng)
 
     @overload
     def forward(

@@ -12,6 +12,7 @@ from libc.stdint cimport uint64_t
 from kernels cimport *
 
 import math
+from collections.abc import Mapping
 
 from fastdrop import _machine
 
@@ -30,14 +31,14 @@ cdef Py_ssize_t STREAM_FROM = min(3 * (_machine.last_level_cache() // 4), 2**25)
 if STREAM_FROM <= 0:
     STREAM_FROM = 2**25
 
-cdef Kernels kernels
+cdef kernel run_kernel
 
 
 def use(capsule, limit):
-    """Take the kernels of a CPU level and the limit of a team; called once, at import."""
-    global kernels, team_limit
+    """Take the kernel of a CPU level and the limit of a team; called once, at import."""
+    global run_kernel, team_limit
     team_limit = limit
-    kernels = (<Kernels *> PyCapsule_GetPointer(capsule, "fastdrop.kernels"))[0]
+    run_kernel = <kernel> PyCapsule_GetPointer(capsule, "fastdrop.kernel")
 
 
 cpdef double check_probability(p) except? -1:
@@ -54,27 +55,28 @@ cpdef double check_probability(p) except? -1:
 
 cdef double as_real(p) except? -1:
     """Return one real number, a scalar of any library or an array of no axes, as a double."""
-    number = p
-    if hasattr(p, "dtype") or hasattr(p, "__array__"):
-        number = np.asarray(p)
-        if number.ndim:
-            raise TypeError(
-                f"p must be one number, but got an array of shape {number.shape}: {p!r}"
-            )
-        if number.dtype.kind in "bc":  # which would become a float in silence, or with a warning
-            number = number.item()
-        else:
-            number = number[()]
-    if isinstance(number, bool):
+    if isinstance(p, np.ndarray):
+        check_unmasked(p, "p")
+    shape, dtype = getattr(p, "shape", ()), getattr(p, "dtype", None)
+    if shape != ():
+        raise TypeError(f"p must be one number, but got an array of shape {tuple(shape)}: {p!r}")
+    # float() takes more than numbers, and loses an imaginary part.
+    if isinstance(dtype, np.dtype) and dtype.kind != "V":
+        is_real = dtype.kind in "fiu"
+    else:
+        is_real = dtype is None or "float" in str(dtype) or "int" in str(dtype)
+    if isinstance(p, bool) or "bool" in str(dtype):
         raise TypeError(
             f"p must be a number, but got the bool {p!r}: training is the argument after p"
         )
     try:
-        return number
+        if is_real:
+            return p
     except TypeError:
-        raise TypeError(f"p must be a real number, but got {p!r}") from None
+        pass
     except OverflowError:
         return float("inf")
+    raise TypeError(f"p must be a real number, but got {p!r}")
 
 
 cpdef bint as_flag(value, str name) except -1:
@@ -280,40 +282,35 @@ cdef object carry_out(
 
 cdef int run(cnp.ndarray x, cnp.ndarray y, const Work *work) except -1:
     """Call the kernel on contiguous native arrays."""
-    cdef:
-        Py_ssize_t size = cnp.PyArray_SIZE(x)
-        const char *source = <const char *> cnp.PyArray_DATA(x)
-        char *target = <char *> cnp.PyArray_DATA(y)
+    cdef Job job
 
-    launch(source, target, size, work)
-    return 0
-
-
-cdef int launch(const char *x, char *y, Py_ssize_t size, const Work *work) except -1:
-    """Call the kernel without the GIL, and let the gauge see a default call."""
-    cdef double begin = fd_seconds() if work.gauged else 0
-    cdef double alone
-
-    with nogil:
-        alone = kernels.run(x, y, size, work)
-    if work.gauged:
-        gauge.record(work.team if alone else 1, fd_seconds() - begin, alone)
-    return 0
+    job.x, job.y = <const char *> cnp.PyArray_DATA(x), <char *> cnp.PyArray_DATA(y)
+    job.rows, job.columns, job.work = cnp.PyArray_SIZE(x), 0, work
+    return launch(&job)
 
 
 cdef int run_columns(cnp.ndarray x, cnp.ndarray y, const Work *work) except -1:
     """Call the kernel on arrays with contiguous columns."""
-    cdef:
-        Py_ssize_t rows = cnp.PyArray_DIM(x, 0), columns = cnp.PyArray_DIM(x, 1)
-        Py_ssize_t x_step = cnp.PyArray_STRIDE(x, 1), y_step = cnp.PyArray_STRIDE(y, 1)
-        const char *source = <const char *> cnp.PyArray_DATA(x)
-        char *target = <char *> cnp.PyArray_DATA(y)
-        double begin = fd_seconds() if work.gauged else 0, alone
+    cdef Job job
+
+    job.x, job.y = <const char *> cnp.PyArray_DATA(x), <char *> cnp.PyArray_DATA(y)
+    job.rows, job.columns, job.work = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), work
+    job.x_step, job.y_step = cnp.PyArray_STRIDE(x, 1), cnp.PyArray_STRIDE(y, 1)
+    return launch(&job)
+
+
+cdef int launch(const Job *job) except -1:
+    """Call the kernel without the GIL, and let the gauge see a default call."""
+    cdef double since, took = 0, alone
+    cdef bint gauged = job.work.gauged
 
     with nogil:
-        alone = kernels.columns(source, target, rows, columns, x_step, y_step, work)
-    if work.gauged:
-        gauge.record(work.team if alone else 1, fd_seconds() - begin, alone)
+        since = fd_seconds() if gauged else 0
+        alone = run_kernel(job)
+        if gauged:  # before the wait for the GIL, which says nothing of the team
+            took = fd_seconds() - since
+    if gauged:
+        gauge.record(job.work.team if alone else 1, took, alone)
     return 0
 
 
@@ -321,7 +318,7 @@ cdef int pack(const Work *work, cnp.ndarray bits, Py_ssize_t decisions) except -
     """Draw a packed mask of so many decisions, by the work's key, p and offset."""
     cdef:
         Work packing = work[0]
-        char *target = <char *> cnp.PyArray_DATA(bits)
+        Job job
 
     packing.operation = PACK
     packing.item_bits = 1
@@ -330,8 +327,9 @@ cdef int pack(const Work *work, cnp.ndarray bits, Py_ssize_t decisions) except -
     if decisions < FD_TEAM_PAYS_FROM:
         packing.team = 1
         packing.gauged = False
-    launch(target, target, decisions, &packing)
-    return 0
+    job.x = job.y = <char *> cnp.PyArray_DATA(bits)
+    job.rows, job.columns, job.work = decisions, 0, &packing
+    return launch(&job)
 
 
 cdef uint64_t check_offset(index, Py_ssize_t size) except? 1:

@@ -22,33 +22,48 @@ cpdef cnp.ndarray as_array(x, inplace, str name="x"):
     return array
 
 
-cdef frozenset PLAIN = frozenset([bool, int, float, complex, list, tuple])
-
-
 cdef cnp.ndarray convert(x, str name):
     """Return x as an ndarray; reject what would lose a mask, or be loaded whole, in silence."""
+    check_plain(x, name)
     if isinstance(x, np.ndarray):
-        check_unmasked(x, name)
         return x
-    check_in_memory(x, name)
-    if isinstance(x, (list, tuple)):
-        for kind in set(map(type, x)) - PLAIN:  # the first of each class
-            i = [type(item) for item in x].index(kind)
-            check_in_memory(x[i], f"{name}[{i}]")
-            if isinstance(x[i], np.ndarray):
-                check_unmasked(x[i], f"{name}[{i}]")
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
         return np.from_dlpack(x)
     try:
         return np.asarray(x)
     except TypeError as error:
-        if "ScalarType" not in str(error):
+        if "unsupported ScalarType" not in str(error):
             raise
+        dtype = str(getattr(x, "dtype", "a dtype"))
+        way = "dequantize()" if "qint" in dtype else (
+            "to(torch.complex64)" if "complex" in dtype else "float()"
+        )
+        shared = ""
+        if dtype == "torch.bfloat16":
+            shared = f" or, sharing its memory, {name}.view(torch.int16).numpy()"
+            shared += ".view(ml_dtypes.bfloat16)"
         raise TypeError(
-            f"{name} is a tensor of {x.dtype}, a dtype that NumPy does not have: pass "
-            f"{name}.float() or, for bfloat16, {name}.view(torch.int16).numpy()"
-            ".view(ml_dtypes.bfloat16), which shares its memory"
+            f"{name} is or holds a tensor of {dtype} that NumPy does not have: pass {name}.{way}"
+            f"{shared}"
         ) from None
+
+
+cdef frozenset SCALARS = frozenset([bool, int, float, complex])
+cdef int MOST_NESTED = 64  # NumPy's axes: a list that is nested deeper is no array
+
+
+cdef int check_plain(x, str name, int depth=0) except -1:
+    """Reject an array that is masked, lazy or sparse, and a list that holds one."""
+    if isinstance(x, np.ndarray):
+        return check_unmasked(x, name)
+    if not isinstance(x, (list, tuple)):
+        return check_in_memory(x, name)
+    if depth == MOST_NESTED or SCALARS.issuperset(map(type, x)):
+        return 0
+    for i, item in enumerate(x):
+        if type(item) not in SCALARS and not isinstance(item, np.generic):
+            check_plain(item, f"{name}[{i}]", depth + 1)
+    return 0
 
 
 cdef int check_unmasked(x, str name) except -1:
@@ -57,8 +72,8 @@ cdef int check_unmasked(x, str name) except -1:
         return 0
     if isinstance(x, np.ma.MaskedArray):
         without = "data"
-    elif hasattr(type(x), "mask") and hasattr(type(x), "unmasked"):  # of Astropy
-        without = "unmasked"
+    elif all([hasattr(type(x), attribute) for attribute in ("mask", "filled", "unmasked")]):
+        without = "unmasked"  # of Astropy
     else:
         return 0
     raise TypeError(
@@ -67,43 +82,70 @@ cdef int check_unmasked(x, str name) except -1:
     )
 
 
-# What lazy, chunked and stored arrays have, and arrays in memory have not: `chunks` those of Dask,
-# xarray, Zarr, h5py, Blosc2, Cubed and, in memory but in chunks, PyArrow; then netCDF4, PyTables
-# and TensorStore. Dask's frames and h5py's views are known by their package.
+# Attributes of lazy, chunked and stored arrays that arrays in memory do not have: `chunks` of Dask,
+# xarray, Zarr, h5py, Blosc2, Cubed and (in memory, but in chunks) PyArrow; then netCDF4, PyTables
+# and TensorStore. h5py's views of a dataset have none of them.
 cdef tuple LAZY = ("chunks", "chunking", "chunkshape", "chunk_layout")
-cdef tuple LAZY_PACKAGES = ("dask.", "h5py.")
+
+
+cdef object attribute_of(x, str name):
+    """Return an attribute; None if there is none, or if the code of the class fails."""
+    try:
+        return getattr(x, name)
+    except Exception:
+        return None
 
 
 cdef int check_in_memory(x, str name) except -1:
-    """Reject an array that is lazy, chunked or stored, and a sparse one."""
+    """Reject an array that is lazy, chunked or stored, a sparse one, and a mapping of arrays."""
     kind = type(x)
-    lazy = kind.__module__.startswith(LAZY_PACKAGES)
+    path = f"{kind.__module__}.{kind.__qualname__}"
+    if hasattr(kind, "tocsr"):  # of SciPy or the package sparse
+        data = attribute_of(x, "data")
+        stored = isinstance(data, np.ndarray) and data.shape == (attribute_of(x, "nnz"),)
+        data = f"{name}.data" if stored and data.dtype != object else f"{name}.tocsr().data"
+        raise TypeError(
+            f"{name} is a sparse {kind.__name__}: pass {data}, its stored elements, or "
+            f"{name}.toarray()"
+        )
+    # NumPy's .npz files, groups of h5py, datasets of xarray; a group of Zarr is not a Mapping.
+    if isinstance(x, Mapping) or hasattr(kind, "group_keys"):
+        raise TypeError(f"{name} is a {path}, which maps names to arrays: pass one of its arrays")
+    lazy = path.startswith("h5py.") or isinstance(attribute_of(x, "chunks"), tuple)
     for attribute in LAZY:
         # Of the class and of x: a column of a DataFrame may have that name, and a class that wraps
         # arrays of any kind has the names of all.
-        lazy = lazy or (hasattr(kind, attribute) and hasattr(x, attribute))
-    # A wrapper that passes on what it does not have itself.
-    if lazy or isinstance(getattr(x, "chunks", None), tuple):
+        lazy = lazy or (hasattr(kind, attribute) and has_attribute(x, attribute))
+    load = f"np.asarray({name})"
+    if hasattr(kind, "__dask_graph__") and not lazy:  # a frame or a delayed object
+        graph = attribute_of(x, "__dask_graph__")
+        lazy = callable(graph) and graph() is not None
+        load = f"np.asarray({name}.compute())"
+    if lazy:
         raise TypeError(
-            f"{name} is a {kind.__module__}.{kind.__qualname__}, which is lazy, chunked or stored: "
-            f"pass np.asarray({name}) to load all of it, or piece by piece, each with its offset="
-        )
-    if hasattr(kind, "tocsr"):  # of SciPy or the package sparse
-        raise TypeError(
-            f"{name} is a sparse {kind.__name__}: pass {name}.data, its stored elements (of a "
-            f"format without such an array {name}.tocsr().data), or {name}.toarray()"
+            f"{name} is a {path}, which is lazy, chunked or stored: pass {load} to load all of it, "
+            "or piece by piece, each with its offset="
         )
     return 0
+
+
+cdef bint has_attribute(x, str name):
+    """Whether x has an attribute, of any value."""
+    try:
+        return hasattr(x, name)
+    except Exception:
+        return False
 
 
 cdef str way_out(cnp.ndarray x, str name):
     """What is wrong with a dtype that is not numeric, and what to do about it."""
     dtype = x.dtype
     if dtype.names:
-        return (
-            f"which is structured: drop whole records, {name}[fastdrop.keep_mask(len({name}), p)], "
-            f"or the elements of a field, {name}[{dtype.names[0]!r}]"
-        )
+        ways = [f"a field, {name}[{field!r}]" for field in dtype.names if is_number(x[field])][:1]
+        if x.ndim:
+            kept = f"fastdrop.keep_mask({name}.shape, p)"
+            ways.insert(0, f"whole records, {name}[{kept}]")
+        return f"which is structured: drop {' or '.join(ways) or 'arrays of numbers'}"
     if dtype.kind == "V" and cnp.PyArray_TYPE(x) == cnp.NPY_VOID:
         return (
             "which is raw bytes: pass a view of them in their numeric dtype, such as "

@@ -1,5 +1,5 @@
 """What a CPU level's kernels are made of (lanes.h, apply.h), and how they are called."""
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 
 cdef extern from "lanes.h" nogil:
@@ -89,42 +89,15 @@ cdef extern from "apply.h" nogil:
     uint64_t fd_bits_float64(double value)
 
 
-cdef extern from *:
-    """
-    #ifdef _OPENMP
-    #include <omp.h>
-    #define fd_seconds() omp_get_wtime()
-    #else
-    #define fd_seconds() 0.0
-    #endif
+cdef extern from "team.h" nogil:
+    ctypedef struct fd_share:
+        int64_t next
+        int64_t end
 
-    /* The core that the calling thread runs on, -1 where the system does not tell. */
-    #ifdef __linux__
-    #include <sched.h>
-    static int fd_core(void) { return sched_getcpu(); }
-    #else
-    static int fd_core(void) { return -1; }
-    #endif
-
-    /* Move the calling thread to another of its cores; where it may run afterwards is as before. */
-    static void fd_leave_core(int core)
-    {
-    #ifdef __linux__
-        cpu_set_t all, others;
-        if (core < 0 || sched_getaffinity(0, sizeof all, &all))
-            return;
-        others = all;
-        CPU_CLR(core, &others);
-        if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
-            sched_setaffinity(0, sizeof all, &all);
-    #else
-        (void)core;
-    #endif
-    }
-    """
-    double fd_seconds() nogil
-    int fd_core() nogil
-    void fd_leave_core(int core) nogil
+    int64_t fd_take(fd_share *share, int64_t *begin)
+    double fd_seconds()
+    int fd_core()
+    void fd_move_apart(int *cores, int team, int member)
 
 
 # What is done to the elements, by the names of apply.h. SCALE and SHIFT have the dtypes in one
@@ -181,20 +154,18 @@ cdef struct Work:
     bint stream                 # store past the cache
 
 
-# Kernels return the seconds that one thread would have taken, going by the team's fastest: 0 where
-# there was no team.
+# What a kernel works on: contiguous arrays of `rows` elements if `columns` is 0, and else two axes
+# with contiguous columns, which begin x_step and y_step bytes after one another, and which the
+# stream decides. y may be x, unless the stores bypass the cache.
+cdef struct Job:
+    const char *x
+    char *y
+    Py_ssize_t rows
+    Py_ssize_t columns
+    Py_ssize_t x_step
+    Py_ssize_t y_step
+    const Work *work
 
-# x, y, size, work: on contiguous arrays; y may be x, unless the stores bypass the cache.
-ctypedef double (*run_kernel)(const char *, char *, Py_ssize_t, const Work *) noexcept nogil
 
-
-# x, y, rows, columns, x_step, y_step, work: on two-dimensional arrays whose columns are contiguous
-# and begin x_step and y_step bytes after one another. The stream decides.
-ctypedef double (*columns_kernel)(
-    const char *, char *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const Work *
-) noexcept nogil
-
-
-cdef struct Kernels:
-    run_kernel run
-    columns_kernel columns
+# Returns the seconds that one thread would have taken, by the team's fastest; 0 without a team.
+ctypedef double (*kernel)(const Job *) noexcept nogil

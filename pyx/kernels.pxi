@@ -11,8 +11,10 @@ B. Blocks. The lanes are seeded anew for each block, so a run can start in any.
 C. Lines. Stores want to begin on a cache line: the elements ahead of the first one are a run of
    their own, and what follows starts inside a word, as any run may. A result that outgrows the
    cache is stored past it (streamed), which spares the read of the lines that it overwrites.
-D. Teams. A run is shared out in whole blocks, one contiguous share a thread. What a share computes
-   depends on its position alone, so the size of the team never shows in the result.
+D. Teams. A run is shared out in whole blocks, one contiguous share a thread, so that a thread finds
+   its part of an array in its cache at the next call. It takes half of what is left of its share
+   at a time, and then of the others': a thread that wakes late finds less to do. What a block
+   becomes depends on its position alone, so the team never shows in the result.
 E. Columns. A mask runs along the rows, whatever the memory does. Where the columns are contiguous,
    the keep words of 64 rows are made first and turned, a square of 64 x 64 bits at a time, into
    keep words of columns. (Gathering the rows instead takes ten times as long: their elements lie
@@ -22,7 +24,8 @@ F. Masks. Decisions that hold for several elements, or that the caller gave, are
 """
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport UINT64_MAX, uint64_t
+from libc.math cimport HUGE_VAL
+from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from kernels cimport *
@@ -421,48 +424,6 @@ cdef inline void run_from(
         run_serial(x, y, size, NULL, at, work, stream)
 
 
-cdef inline double fastest(const double *rate, int team, double size) noexcept nogil:
-    """Seconds for `size` at the best of the shares' rates, each in seconds per unit of size."""
-    cdef double best = rate[0]
-    cdef int share
-
-    for share in range(1, team):
-        best = min(best, rate[share])
-    return best * size
-
-
-cdef inline double begin_share(int home) noexcept nogil:
-    """Return the time, on another core than the caller's, `home`, if that was not the caller.
-
-    A thread wakes where it last slept or where its waker is, and Linux does not look for an idle
-    core while the machine seems busy: a team of short shares would stay on one core for good.
-    """
-    if threadid() > 0 and fd_core() == home:
-        fd_leave_core(home)
-    return fd_seconds()
-
-
-cdef double run(const char *x, char *y, Py_ssize_t size, const Work *work) noexcept nogil:
-    """Work on a run by a team of threads, or, for a team of one, by a plain call."""
-    cdef:
-        double rate[FD_MAX_THREADS]
-        double since
-        Py_ssize_t blocks = (size + FD_BLOCK - 1) // FD_BLOCK, begin, end
-        int team = <int> min(work.team, blocks), share, home
-
-    if team <= 1:
-        run_share(x, y, size, 0, work)
-        return 0
-    home = fd_core()
-    for share in prange(team, num_threads=team, schedule="static", chunksize=1):
-        begin = FD_BLOCK * (blocks * share // team)
-        end = min(FD_BLOCK * (blocks * (share + 1) // team), size)
-        since = begin_share(home)
-        run_share(x, y, end - begin, begin, work)
-        rate[share] = (fd_seconds() - since) / (end - begin)
-    return fastest(rate, team, size)
-
-
 cdef void pack_run(
     uint64_t *bits, Py_ssize_t size, uint64_t offset, const Work *work
 ) noexcept nogil:
@@ -526,38 +487,87 @@ cdef void run_band(
         begin += size
 
 
-cdef double run_columns(
-    const char *x,
-    char *y,
-    Py_ssize_t rows,
-    Py_ssize_t columns,
-    Py_ssize_t x_step,
-    Py_ssize_t y_step,
-    const Work *work,
+ctypedef void (*units_kernel)(const Job *, Py_ssize_t, Py_ssize_t) noexcept nogil
+
+
+cdef void run_blocks(const Job *job, Py_ssize_t begin, Py_ssize_t count) noexcept nogil:
+    """Work on so many blocks from number `begin` on, on the calling thread."""
+    cdef Py_ssize_t first = FD_BLOCK * begin
+
+    run_share(job.x, job.y, min(FD_BLOCK * count, job.rows - first), first, job.work)
+
+
+cdef void run_bands(const Job *job, Py_ssize_t begin, Py_ssize_t count) noexcept nogil:
+    """Work on so many bands from number `begin` on, on the calling thread."""
+    cdef Py_ssize_t band
+
+    for band in range(begin, begin + count):
+        run_band(
+            job.x, job.y, band, job.rows, job.columns, job.x_step, job.y_step, job.work
+        )
+
+
+# A team's shares, and what their threads tell: the core they began on, -1 before, and their seconds
+# per unit.
+cdef struct Team:
+    int size
+    fd_share share[FD_MAX_THREADS]
+    int core[FD_MAX_THREADS]
+    double rate[FD_MAX_THREADS]
+
+
+cdef void run_member(
+    const Job *job, units_kernel run_units, Team *team, int member
 ) noexcept nogil:
-    """Work on contiguous columns by a team of threads, one band of rows after another."""
+    """Work on a share, and then on what is left of the others'."""
     cdef:
-        double rate[FD_MAX_THREADS]
+        int64_t begin, count, done = 0
         double since
-        Py_ssize_t bands = (rows + FD_WORD - 1) // FD_WORD, begin, end, band
-        int team = <int> min(work.team, bands), share, home
+        int other
 
-    if team == 1:
-        for band in range(bands):
-            run_band(x, y, band, rows, columns, x_step, y_step, work)
+    if threadid() > 0:
+        fd_move_apart(team.core, team.size, member)
+    since = fd_seconds()
+    for other in range(team.size):
+        other = (member + other) % team.size
+        count = fd_take(&team.share[other], &begin)
+        while count > 0:
+            run_units(job, begin, count)
+            done += count
+            count = fd_take(&team.share[other], &begin)
+    team.rate[member] = (fd_seconds() - since) / done if done else HUGE_VAL
+
+
+cdef double run_team(
+    const Job *job, units_kernel run_units, Py_ssize_t units
+) noexcept nogil:
+    """Share units out to a team, or work on them by a plain call; return the kernels' result."""
+    cdef:
+        Team team
+        int member
+        double best = HUGE_VAL
+
+    team.size = <int> min(job.work.team, units)
+    if team.size <= 1:
+        run_units(job, 0, units)
         return 0
-    home = fd_core()
-    for share in prange(team, num_threads=team, schedule="static", chunksize=1):
-        begin = bands * share // team
-        end = bands * (share + 1) // team
-        since = begin_share(home)
-        for band in range(begin, end):
-            run_band(x, y, band, rows, columns, x_step, y_step, work)
-        rate[share] = (fd_seconds() - since) / (end - begin)
-    return fastest(rate, team, bands)
+    for member in range(team.size):
+        team.share[member].next = units * member // team.size
+        team.share[member].end = units * (member + 1) // team.size
+        team.core[member] = -1
+    team.core[0] = fd_core()
+    for member in prange(team.size, num_threads=team.size, schedule="static", chunksize=1):
+        run_member(job, run_units, &team, member)
+    for member in range(team.size):
+        best = min(best, team.rate[member])
+    return best * units
 
 
-cdef Kernels table
-table.run = run
-table.columns = run_columns
-kernels = PyCapsule_New(&table, "fastdrop.kernels", NULL)
+cdef double run(const Job *job) noexcept nogil:
+    """Work on a job, by the team."""
+    if job.columns:
+        return run_team(job, run_bands, (job.rows + FD_WORD - 1) // FD_WORD)
+    return run_team(job, run_blocks, (job.rows + FD_BLOCK - 1) // FD_BLOCK)
+
+
+kernels = PyCapsule_New(<void *> run, "fastdrop.kernel", NULL)

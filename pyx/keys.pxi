@@ -302,7 +302,7 @@ cpdef object as_index(value, str name, str kinds="an integer"):
     """Return an integer as an int; reject anything else, bools too: they are flags."""
     if type(value) is int:
         return value
-    if not isinstance(value, (bool, np.bool_)):
+    if not isinstance(value, bool) and "bool" not in str(getattr(value, "dtype", "")):
         try:
             return PyNumber_Index(value)
         except TypeError:

@@ -6,13 +6,15 @@ cdef enum:
 
 BLOCK, TEAM_PAYS_FROM, MAX_THREADS = FD_BLOCK, FD_TEAM_PAYS_FROM, FD_MAX_THREADS  # for Python
 
-# Seconds that teams may lose, as to wake threads whose cores sleep, before one thread goes on alone;
-# how much it works alone, as a multiple of the loss, at first (so that less than a quarter is lost)
-# and after many losses; and the most, as what is not a busy core, such as a file that is read for
-# the first time, must not keep a process on one thread.
+# Seconds that teams may lose in all before default calls stay on one thread. To wake a core that
+# sleeps takes up to 0.4 ms on a virtual machine.
 cdef double TOLERATED_LOSS = 1e-3
+# Work on one thread after a loss, as a multiple of it: so less than a quarter is lost.
 cdef double LOSS_PAID = 4
+# The multiple doubles with each further loss, up to this.
 cdef double MAX_LOSS_PAID = 64
+# Seconds of work on one thread after a loss, at most. What looks like a busy core may be something
+# else, such as a file that is read for the first time.
 cdef double MAX_OWED = 1
 
 cdef object team_limit = None  # threads.team_limit, handed in by `use`
@@ -21,12 +23,12 @@ cdef object team_limit = None  # threads.team_limit, handed in by `use`
 cdef class Gauge:
     """Whether default calls should wake a team: not while teams lose time to busy cores.
 
-    A team waits for its last thread, and where another program occupies that thread's core the wait
-    is longer than the whole call. So each team of a default call is held against the time that
-    one thread would have taken. When the losses outweigh the gains, default calls do some multiple
-    of the loss's worth of work on one thread before a team is tried again, and a larger multiple
-    if that loses too. What teams lose is thus a fraction of what one thread takes, however busy
-    the machine is, and as long as teams pay nothing changes.
+    A team waits for its last thread. If another program occupies that thread's core, the wait can
+    be longer than the whole call. So the gauge compares each team of a default call with the time
+    that one thread would have taken. When the losses outweigh the gains, default calls use one
+    thread for a multiple of the time lost before they try a team again, and for a larger multiple
+    if that team loses too. Thus teams lose only a fraction of one thread's time, however busy the
+    machine is. Nothing changes while teams pay.
     """
 
     cdef readonly double lost       # seconds, less what was gained since
@@ -42,7 +44,7 @@ cdef class Gauge:
         return self.owed <= 0
 
     cpdef record(self, int team, double took, double alone):
-        """Take note of a call: its team, its seconds, and those that one thread would have taken."""
+        """Take note of a call: its team, its seconds, and those one thread would have taken."""
         if team == 1:
             self.owed = max(0.0, self.owed - took)
             return

@@ -39,7 +39,7 @@ done
 case $text in *"${REFUSED-no such text}"*) echo "cc: error: it is refused" >&2; exit 1;; esac
 if [ "$MEET" ] && [ "$own" ]; then
     touch "$MEET/$own"
-    for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e "$MEET/$other" ] || sleep 0.5; done
+    for _ in $(seq 100); do [ -e "$MEET/$other" ] || sleep 0.5; done
     [ -e "$MEET/$other" ] || exit 1
 fi
 echo "$text" > "$output"

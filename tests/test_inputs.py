@@ -1,5 +1,10 @@
 """What is taken as an array, a probability or a flag, and what each refusal says."""
 
+import re
+import warnings
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -46,15 +51,52 @@ def test_a_masked_array_is_refused_everywhere_else():
     layer(np.ones(4))
     with pytest.raises(TypeError, match=r"grad is a MaskedArray.*grad\.data"):
         layer.backward(masked)
-    with pytest.raises(TypeError, match=r"x\[1\] is a MaskedArray.*x\[1\]\.filled"):
-        dropout([np.ones(4), masked])
+    with pytest.raises(TypeError, match=r"p is a Masked.*p\.filled"):
+        dropout(np.ones(4), np.ma.array(0.5, mask=True))
+    with pytest.raises(TypeError, match=r"p is a Masked.*p\.filled"):
+        dropout(np.ones(4), np.ma.masked)
     assert masked.mask.sum() == 1
+
+
+def nested(item, depth):
+    """A list of lists that holds an item."""
+    for _ in range(depth):
+        item = [item]
+    return item
+
+
+@pytest.mark.parametrize(
+    ("x", "name"),
+    [
+        ([np.ones(2), np.ma.array([1.0, 2.0], mask=[1, 0])], r"x\[1\]"),
+        ([[np.ma.array([1.0, 2.0], mask=[1, 0])]], r"x\[0\]\[0\]"),
+        (([np.ones(2)], [np.ma.array([1.0, 2.0], mask=[1, 0])]), r"x\[1\]\[0\]"),
+        ([[1.0, 2.0], [3.0, np.ma.masked]], r"x\[1\]\[1\]"),
+        ([np.float64(1), np.ma.masked], r"x\[1\]"),
+    ],
+)
+def test_a_masked_array_in_a_list_is_refused(x, name):
+    with pytest.raises(TypeError, match=rf"{name} is a Masked.*{name}\.filled"):
+        dropout(x)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_a_list_in_itself_or_nested_too_deep_ends(depth):
+    np.testing.assert_array_equal(
+        dropout(nested([2.0], depth), 0.0), np.full((1,) * (depth + 1), 2)
+    )
+    for x in (endless := []), nested(1.0, 100):
+        endless[:] = [endless]
+        with pytest.raises((TypeError, ValueError, RecursionError)):
+            dropout(x)
 
 
 def test_the_ways_out_of_a_masked_array_work(key):
     x = np.ma.array(np.ones(100), mask=np.arange(100) % 2)
-    for y in (dropout(x.filled(np.nan), 0.5, rng=key), dropout(x.data, 0.5, rng=key)):
-        assert y.shape == (100,)
+    kept = keep_mask(100, 0.5, rng=key)
+    np.testing.assert_array_equal(dropout(x.data, 0.5, rng=key), np.where(kept, 2, 0))
+    y = dropout(x.filled(np.nan), 0.5, rng=key)
+    np.testing.assert_array_equal(np.isnan(y), kept & x.mask)
 
 
 # Arrays that would be loaded whole
@@ -90,7 +132,7 @@ LAZY = {
     "chunkshape": stored("chunkshape", (2, 3)),
     "chunk_layout": stored("chunk_layout", None),
     "of h5py": type("View", (Stored,), {"__module__": "h5py._hl.dataset"})(),
-    "of Dask": type("Delayed", (Stored,), {"__module__": "dask.delayed"})(),
+    "delayed": stored("__dask_graph__", lambda self: {"x": 1}),
     "wrapped": Wrapper(stored("chunks", ((2, 2), (3,)))),
 }
 
@@ -98,7 +140,7 @@ LAZY = {
 @pytest.mark.parametrize("x", LAZY.values(), ids=LAZY)
 @pytest.mark.parametrize("name", [name for name in CALLS if name != "in place"])
 def test_a_lazy_array_is_refused(name, x):
-    with pytest.raises(TypeError, match=r"lazy, chunked or stored: pass np\.asarray\(x\).*offset="):
+    with pytest.raises(TypeError, match=r"lazy, chunked or stored: pass np\.asarray\(x.*offset="):
         CALLS[name](x)
 
 
@@ -106,8 +148,13 @@ def test_a_lazy_array_is_refused_everywhere_else():
     x = LAZY["chunks"]
     with pytest.raises(TypeError, match=r"np\.asarray\(mask\)"):
         apply_mask(np.ones((4, 3)), x, 0.5)
+    in_memory = type(x)()
+    in_memory.chunks = None  # of one class with a lazy one, as of what wraps both
+    for listed, name in (([[1.0], x, x], r"x\[1\]"), ([[[1.0]], ([x],)], r"x\[1\]\[0\]\[0\]")):
+        with pytest.raises(TypeError, match=rf"np\.asarray\({name}\)"):
+            dropout(listed)
     with pytest.raises(TypeError, match=r"np\.asarray\(x\[1\]\)"):
-        dropout([[1.0], x, x])
+        dropout([Wrapper(np.ones(3)), Wrapper(x)])
     layer = fastdrop.Dropout()
     layer(np.ones((4, 3)))
     with pytest.raises(TypeError, match=r"np\.asarray\(grad\)"):
@@ -180,8 +227,51 @@ def test_real_lazy_arrays_are_refused(name, tmp_path, request):
     make, kind = real_lazy_arrays(tmp_path, request.addfinalizer)[name]
     x = make(kind)
     for training in (True, False):
-        with pytest.raises(TypeError, match="lazy, chunked or stored"):
+        with pytest.raises(TypeError, match="lazy, chunked or stored") as caught:
             dropout(x, 0.5, training)
+    way_out = re.search(r"pass (np\.asarray\(x.*?\)) to load", str(caught.value)).group(1)
+    np.testing.assert_array_equal(dropout(eval(way_out), 0.0), np.asarray(eval(way_out)))
+
+
+@pytest.mark.parametrize("name", ["npz", "dict", "h5py", "zarr", "xarray"])
+def test_a_mapping_of_arrays_is_refused(name, tmp_path, request):
+    values = {"a": np.ones(3), "b": np.ones(3)}
+    if name == "npz":
+        np.savez(tmp_path / "x.npz", **values)
+        x = np.load(tmp_path / "x.npz")
+        request.addfinalizer(x.close)
+    elif name == "dict":
+        x = values
+    elif name == "h5py":
+        x = pytest.importorskip("h5py").File(tmp_path / "x.h5", "w")
+        x["a"] = values["a"]
+        request.addfinalizer(x.close)
+    elif name == "zarr":
+        x = pytest.importorskip("zarr").group()
+        x["a"] = values["a"]
+    else:
+        x = pytest.importorskip("xarray").Dataset({"a": ("x", values["a"])})
+    with pytest.raises(TypeError, match="maps names to arrays: pass one of its arrays"):
+        dropout(x)
+
+
+class Odd:
+    """A class whose own code fails, or answers to every name."""
+
+    @property
+    def chunks(self):
+        """Raise an error."""
+        raise RuntimeError("the class's own")
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones(4)
+
+
+def test_classes_with_code_of_their_own_are_arrays(key):
+    nameless = type("Nameless", (), {"__array__": Odd.__array__, "__module__": None})
+    with_attributes = type("Labelled", (np.ndarray,), {"mask": "of a label", "unmasked": None})
+    for x in (Odd(), nameless(), np.ones(4).view(with_attributes)):
+        np.testing.assert_array_equal(dropout(x, 0.5, rng=key), dropout(np.ones(4), 0.5, rng=key))
 
 
 # Arrays that are converted, and other messages
@@ -211,29 +301,52 @@ def test_masked_arrays_and_quantities_of_astropy(key):
 class Sparse:
     """Like a matrix of SciPy."""
 
+    data, nnz = np.ones(3), 3
+
     def tocsr(self):
         """Return the matrix itself."""
         return self
 
+    def toarray(self):
+        """Return an array of the matrix."""
+        return np.eye(3)
 
-@pytest.mark.parametrize("name", ["stand-in", "csr_matrix", "csr_array", "dok_array", "coo_array"])
-def test_a_sparse_matrix_is_refused(name):
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["stand-in", "csr_matrix", "csr_array", "csc_array", "coo_array", "bsr_array"],
+        *["dia_array", "dok_array", "dok_matrix", "lil_array"],
+    ],
+)
+def test_a_sparse_matrix_is_refused_with_ways_out_that_work(name, key):
     x = Sparse()
     if name != "stand-in":
         x = getattr(pytest.importorskip("scipy.sparse"), name)(np.eye(3))
-    with pytest.raises(TypeError, match=rf"sparse {type(x).__name__}: pass x\.data.*x\.toarray"):
+    match = rf"x is a sparse {type(x).__name__}: pass (.*), its stored elements, or (.*)$"
+    with pytest.raises(TypeError, match=match) as caught:
         dropout(x)
+    data, dense = re.search(match, str(caught.value)).groups()
+    np.testing.assert_array_equal(dropout(eval(data), 0.5, rng=key), dropout(np.ones(3), rng=key))
+    np.testing.assert_array_equal(dropout(eval(dense), 0.0), np.eye(3))
 
 
 def test_a_structured_array_is_refused(key):
     x = np.zeros(100, [("a", "f4"), ("b", "i4")])
     x["a"] = 1
-    match = r"structured: drop whole records, x\[fastdrop\.keep_mask\(len\(x\), p\)\].*x\['a'\]"
+    match = r"structured: drop whole records, x\[fastdrop\.keep_mask\(x\.shape, p\)\].*x\['a'\]"
     for array in (x, x.view(np.recarray)):
         with pytest.raises(TypeError, match=match):
             dropout(array)
-    kept = keep_mask(len(x), 0.5, rng=key)  # the ways out
+    kept = keep_mask(x.shape, 0.5, rng=key)  # the ways out
     assert len(x[kept]) == kept.sum()
+    named = np.zeros(3, [("name", "S3"), ("a", "f4")])
+    with pytest.raises(TypeError, match=r"or a field, x\['a'\]$"):
+        dropout(named)
+    with pytest.raises(TypeError, match=r"structured: drop a field, x\['a'\]$"):
+        dropout(x[0:1].reshape(()))
+    with pytest.raises(TypeError, match=r"structured: drop whole records, [^']*$"):
+        dropout(named[["name"]])
     np.testing.assert_array_equal(dropout(x["a"], 0.5, rng=key), np.where(kept, np.float32(2), 0))
 
 
@@ -252,10 +365,17 @@ def test_tensors_that_numpy_cannot_hold(key):
     torch = pytest.importorskip("torch")
     ml_dtypes = pytest.importorskip("ml_dtypes")
     x = torch.ones(100, dtype=torch.bfloat16)
-    with pytest.raises(TypeError, match=r"x is a tensor of torch\.bfloat16.*x\.float\(\)"):
+    with pytest.raises(TypeError, match=r"x is or holds a tensor of torch\.bfloat16.*x\.float\(\)"):
         dropout(x)
-    with pytest.raises(TypeError, match=r"tensor of torch\.float8_e5m2"):
+    with pytest.raises(TypeError, match=r"tensor of torch\.float8_e5m2.*x\.float\(\)$"):
         dropout(x.to(torch.float8_e5m2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that complex32 is experimental
+        half = x.to(torch.complex32)
+    with pytest.raises(TypeError, match=r"tensor of torch\.complex32.*x\.to\(torch\.complex64\)$"):
+        dropout(half)
+    with pytest.raises(TypeError, match="x is or holds a tensor"):
+        dropout([x[0], x[1]])
     shared = x.view(torch.int16).numpy().view(ml_dtypes.bfloat16)  # the way out
     dropout(shared, 0.5, inplace=True, rng=key)
     assert set(x.tolist()) == {0.0, 2.0}
@@ -267,10 +387,13 @@ def test_tensors_that_numpy_cannot_hold(key):
 class Scalar:
     """A number of another library, such as a tensor without axes."""
 
-    def __init__(self, value, shape=()):
-        self.value, self.shape, self.dtype = value, shape, type(value)
+    def __init__(self, value, shape=(), array=True):
+        self.value, self.shape, self.array = value, shape, array
+        self.dtype = f"library.{type(value).__name__}32"
 
     def __array__(self, dtype=None, copy=None):
+        if not self.array:
+            raise RuntimeError("on another device")
         return np.full(self.shape, self.value)
 
     def __float__(self):
@@ -281,7 +404,8 @@ class Scalar:
     "p",
     [
         *[np.float64(0.5), np.float32(0.5), np.float16(0.5), np.longdouble(0.5), np.array(0.5)],
-        *[np.array(0.5, ">f4"), Scalar(0.5)],
+        *[np.array(0.5, ">f4"), np.clongdouble(0.5).real, Fraction(1, 2), Decimal("0.5")],
+        *[Scalar(0.5), Scalar(0.5, array=False)],
     ],
     ids=repr,
 )
@@ -309,7 +433,8 @@ def test_an_integer_is_a_p(p):
     [
         *[True, False, np.True_, np.False_, np.array(True), Scalar(True)],
         *[np.array([0.5]), np.array([[0.5]]), np.array([]), np.array([0.5, 0.5]), [0.5], (0.5,)],
-        *[Scalar(0.5, (1,)), 0.5 + 0j, np.complex64(0.5), np.array(0.5 + 0j)],
+        *[Scalar(0.5, (1,)), 0.5 + 0j, np.complex64(0.5), np.array(0.5 + 0j), np.clongdouble(0.5)],
+        *[np.timedelta64(1), np.array(True, object), np.array(0.5, object), Scalar(0.5 + 0j)],
         *["0.5", b"0.5", None, {}, np.array("0.5"), np.datetime64(1, "s"), object()],
     ],
     ids=repr,

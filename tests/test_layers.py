@@ -199,6 +199,15 @@ def test_a_call_takes_what_every_rng_takes(make):
     assert generator.random() == twin.random()
 
 
+def test_a_subclass_may_have_a_forward_of_its_own():
+    class Twice(Dropout):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    x = np.ones(100)
+    np.testing.assert_array_equal(Twice(rng=1)(x), 2 * Dropout(rng=1)(x))
+
+
 @pytest.mark.parametrize("rng", ["seed", True, 1.5])
 def test_an_rng_of_another_type_is_refused_in_a_call(rng):
     layer = Dropout(rng=1)

@@ -136,6 +136,58 @@ def test_no_loss_keeps_a_process_on_one_thread_for_more_than_a_second_of_work(ga
 
 
 @needs_openmp
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it counts what Linux tells")
+def test_a_wait_for_the_gil_is_not_held_against_a_team(run_python):
+    """Another thread holds the GIL, asleep: teams still run, as the CPU time of others shows."""
+    script = """
+import ctypes, threading, time
+import numpy as np, fastdrop
+x, y, key = np.ones(2**22, np.float32), np.ones(2**22, np.float32), fastdrop.Key(1)
+stop = []
+def hold():
+    usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
+    while not stop:
+        usleep(20000)
+        time.sleep(0)
+fastdrop.dropout(x, 0.1, rng=key, out=y)
+thread = threading.Thread(target=hold)
+thread.start()
+shares = []
+for _ in range(8):  # while the machine is busy, one thread is right
+    own, whole = time.thread_time(), time.process_time()
+    for _ in range(40):
+        fastdrop.dropout(x, 0.1, rng=key, out=y)
+    shares.append((time.process_time() - whole) / (time.thread_time() - own))
+    if shares[-1] > 1.4:
+        break
+stop.append(True)
+thread.join()
+print(max(shares))
+"""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one core has no teams")
+    # CPU time of all threads over the caller's: 1 without teams, 2 with two threads.
+    environment = os.environ | {"FASTDROP_NUM_THREADS": "2"}
+    assert float(run_python(script, env=environment)) > 1.4
+
+
+@needs_openmp
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there threads are moved")
+def test_threads_may_run_where_they_might_before(run_python):
+    """A thread that wakes on the caller's core leaves it, without a lasting mark."""
+    script = """
+import os
+import numpy as np, fastdrop
+x = np.ones(2**17, np.float32)
+for n in range(300):
+    fastdrop.dropout(x, 0.5, inplace=True, num_threads=1 + n % 3)
+allowed = {tuple(sorted(os.sched_getaffinity(int(task)))) for task in os.listdir("/proc/self/task")}
+print(len(os.listdir("/proc/self/task")) >= 3, allowed == {tuple(sorted(os.sched_getaffinity(0)))})
+"""
+    assert run_python(script).split() == ["True", "True"]
+
+
+@needs_openmp
 def test_threadpoolctl_limits_are_respected(setting):
     threads._setting = None
     with threadpoolctl.threadpool_limits(1):
