@@ -6,6 +6,13 @@ cdef enum:
 
 BLOCK, TEAM_PAYS_FROM, MAX_THREADS = FD_BLOCK, FD_TEAM_PAYS_FROM, FD_MAX_THREADS  # for Python
 
+# The first calls of a larger team start threads and give them memory, which takes milliseconds and
+# is not done again: they do not count.
+cdef int STARTS = 2
+# What a team may take: this multiple of one thread's time, which comes from a share, and shares may
+# fit in a cache where the whole does not; and this many seconds to wake and join the team.
+cdef double SLACK = 1.25
+cdef double JOIN = 3e-6
 # Seconds that teams may lose in all before default calls stay on one thread. To wake a core that
 # sleeps takes up to 0.4 ms on a virtual machine.
 cdef double TOLERATED_LOSS = 1e-3
@@ -31,10 +38,11 @@ cdef class Gauge:
     machine is. Nothing changes while teams pay.
     """
 
-    cdef readonly double lost       # seconds, less what was gained since
+    cdef readonly double lost       # seconds above what teams may take, less those below since
     cdef readonly double owed       # seconds of one thread's work before the next team
     cdef readonly double multiple   # of the next loss
     cdef int largest                # team so far
+    cdef int starts                 # calls by that team, up to STARTS
 
     def __cinit__(self):
         self.multiple = LOSS_PAID
@@ -48,10 +56,12 @@ cdef class Gauge:
         if team == 1:
             self.owed = max(0.0, self.owed - took)
             return
-        if team > self.largest:  # it started threads, which no call has to do again
-            self.largest = team
+        if team > self.largest:
+            self.largest, self.starts = team, 0
+        if self.starts < STARTS:
+            self.starts += 1
             return
-        self.lost += took - alone
+        self.lost += took - (SLACK * alone + JOIN)
         if self.lost <= 0:
             self.lost = 0
             self.multiple = LOSS_PAID

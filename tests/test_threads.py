@@ -77,14 +77,16 @@ def test_team_sizes(setting):
 # What a default call learns from the ones before: times are made up here.
 
 ALONE = 300e-6  # seconds of one thread
+ALLOWED = 1.25 * ALONE + 3e-6  # of a team
 
 
 @pytest.fixture
 def gauge():
     """A gauge that has seen the threads start, which took long."""
     gauge = _frontdoor.Gauge()
-    gauge.record(2, 1.0, ALONE)
-    assert gauge.lost == gauge.owed == 0
+    for took in (1.0, 0.1):
+        gauge.record(2, took, ALONE)
+        assert gauge.lost == gauge.owed == 0
     return gauge
 
 
@@ -102,23 +104,23 @@ def test_waking_a_team_now_and_then_is_no_reason_to_give_it_up(gauge):
 
 
 def test_one_thread_after_a_loss_for_a_multiple_of_it(gauge):
-    gauge.record(2, 12e-3 + ALONE, ALONE)
+    gauge.record(2, 12e-3 + ALLOWED, ALONE)
     alone = 0.0
     while not gauge.allows_team():
         gauge.record(1, ALONE, 0)
         alone += ALONE
     assert 4 * 12e-3 <= alone + 1e-9 < 4 * 12e-3 + 2 * ALONE
-    gauge.record(2, 2e-3 + ALONE, ALONE)
+    gauge.record(2, 2e-3 + ALLOWED, ALONE)
     assert gauge.owed == pytest.approx(8 * 2e-3)  # twice as long, as it lost again
     gauge.record(1, 1, 0)
     gauge.record(2, ALONE / 2, ALONE)
-    gauge.record(2, 2e-3 + ALONE, ALONE)
+    gauge.record(2, 2e-3 + ALLOWED, ALONE)
     assert gauge.owed == pytest.approx(4 * 2e-3)  # as at first, for one has paid
 
 
 @pytest.mark.parametrize("alone", [20e-6, 300e-6, 5e-3])
 @pytest.mark.parametrize("late", [60e-6, 200e-6, 12e-3])
-def test_losses_are_a_fraction_of_one_threads_time_in_the_long_run(alone, late, gauge):
+def test_teams_cost_at_most_half_of_one_threads_time_in_the_long_run(alone, late, gauge):
     calls, lost = 20_000, 0.0
     for _ in range(calls):
         if gauge.allows_team():
@@ -126,7 +128,14 @@ def test_losses_are_a_fraction_of_one_threads_time_in_the_long_run(alone, late, 
             lost += late
         else:
             gauge.record(1, alone, 0)
-    assert lost < 0.25 * calls * alone + late + 1e-3
+    assert lost < 0.5 * calls * alone + late + 1e-3
+
+
+def test_shares_that_fit_in_a_cache_are_no_sign_of_a_loss(gauge):
+    """256 Ki elements, as measured: 15 us on two threads, 14 by the shares' rate, 38 on one."""
+    for _ in range(10_000):
+        assert gauge.allows_team()
+        gauge.record(2, 15e-6, 14e-6)
 
 
 def test_no_loss_keeps_a_process_on_one_thread_for_more_than_a_second_of_work(gauge):
