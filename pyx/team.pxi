@@ -11,7 +11,7 @@ BLOCK, TEAM_PAYS_FROM, MAX_THREADS = FD_BLOCK, FD_TEAM_PAYS_FROM, FD_MAX_THREADS
 cdef int STARTS = 2
 # What a team may take: this multiple of one thread's time, which comes from a share, and shares may
 # fit in a cache where the whole does not; and this many seconds to wake and join the team.
-cdef double SLACK = 1.25
+cdef double SLACK = 1.1
 cdef double JOIN = 3e-6
 # Seconds that teams may lose in all before default calls stay on one thread. To wake a core that
 # sleeps takes up to 0.4 ms on a virtual machine.
