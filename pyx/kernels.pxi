@@ -502,9 +502,7 @@ cdef void run_bands(const Job *job, Py_ssize_t begin, Py_ssize_t count) noexcept
     cdef Py_ssize_t band
 
     for band in range(begin, begin + count):
-        run_band(
-            job.x, job.y, band, job.rows, job.columns, job.x_step, job.y_step, job.work
-        )
+        run_band(job.x, job.y, band, job.rows, job.columns, job.x_step, job.y_step, job.work)
 
 
 # A team's shares, and what their threads tell: the core they began on, -1 before, and their seconds
@@ -516,32 +514,29 @@ cdef struct Team:
     double rate[FD_MAX_THREADS]
 
 
-cdef void run_member(
-    const Job *job, units_kernel run_units, Team *team, int member
-) noexcept nogil:
+cdef void run_member(const Job *job, units_kernel run_units, Team *team, int member) noexcept nogil:
     """Work on a share, and then on what is left of the others'."""
     cdef:
         int64_t begin, count, done = 0
         double since
-        int other
+        fd_share *share
+        int turn
 
     if threadid() > 0:
         fd_move_apart(team.core, team.size, member)
     since = fd_seconds()
-    for other in range(team.size):
-        other = (member + other) % team.size
-        count = fd_take(&team.share[other], &begin)
+    for turn in range(team.size):
+        share = &team.share[(member + turn) % team.size]
+        count = fd_take(share, &begin)
         while count > 0:
             run_units(job, begin, count)
             done += count
-            count = fd_take(&team.share[other], &begin)
+            count = fd_take(share, &begin)
     team.rate[member] = (fd_seconds() - since) / done if done else HUGE_VAL
 
 
-cdef double run_team(
-    const Job *job, units_kernel run_units, Py_ssize_t units
-) noexcept nogil:
-    """Share units out to a team, or work on them by a plain call; return the kernels' result."""
+cdef double run_team(const Job *job, units_kernel run_units, Py_ssize_t units) noexcept nogil:
+    """Share units out to a team, or work on them by a plain call; return what a kernel returns."""
     cdef:
         Team team
         int member

@@ -9,9 +9,10 @@ BLOCK, TEAM_PAYS_FROM, MAX_THREADS = FD_BLOCK, FD_TEAM_PAYS_FROM, FD_MAX_THREADS
 # The first calls of a larger team start threads and give them memory, which takes milliseconds and
 # is not done again: they do not count.
 cdef int STARTS = 2
-# What a team may take: this multiple of one thread's time, which comes from a share, and shares may
-# fit in a cache where the whole does not; and this many seconds to wake and join the team.
+# What a team may take: a multiple of one thread's time, because that time comes from the shares,
+# and these may fit in a cache where the whole does not.
 cdef double SLACK = 1.1
+# Seconds that a team may take beyond that, to wake and to join.
 cdef double JOIN = 3e-6
 # Seconds that teams may lose in all before default calls stay on one thread. To wake a core that
 # sleeps takes up to 0.4 ms on a virtual machine.
