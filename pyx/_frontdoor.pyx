@@ -55,7 +55,7 @@ cpdef double check_probability(p) except? -1:
 
 cdef double as_real(p) except? -1:
     """Return one real number, a scalar of any library or an array of no axes, as a double."""
-    if isinstance(p, np.ndarray):
+    if isinstance(p, cnp.ndarray):
         check_unmasked(p, "p")
     shape, dtype = getattr(p, "shape", ()), getattr(p, "dtype", None)
     if shape != ():

@@ -9,7 +9,7 @@ cdef Py_ssize_t PIECE = 2 * FD_BLOCK
 
 cpdef cnp.ndarray as_array(x, inplace, str name="x"):
     """Return x as an array of numbers."""
-    if as_flag(inplace, "inplace") and not isinstance(x, np.ndarray):
+    if as_flag(inplace, "inplace") and not isinstance(x, cnp.ndarray):
         raise TypeError(
             "inplace=True needs an ndarray, for the caller would never see a converted "
             f"{type(x).__name__} change: pass an ndarray, or inplace=False"
@@ -25,7 +25,7 @@ cpdef cnp.ndarray as_array(x, inplace, str name="x"):
 cdef cnp.ndarray convert(x, str name):
     """Return x as an ndarray; reject what would lose a mask, or be loaded whole, in silence."""
     check_plain(x, name)
-    if isinstance(x, np.ndarray):
+    if isinstance(x, cnp.ndarray):
         return x
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
         return np.from_dlpack(x)
@@ -54,7 +54,7 @@ cdef int MOST_NESTED = 64  # NumPy's axes: a list that is nested deeper is no ar
 
 cdef int check_plain(x, str name, int depth=0) except -1:
     """Reject an array that is masked, lazy or sparse, and a list that holds one."""
-    if isinstance(x, np.ndarray):
+    if isinstance(x, cnp.ndarray):
         return check_unmasked(x, name)
     if not isinstance(x, (list, tuple)):
         return check_in_memory(x, name)
@@ -102,7 +102,7 @@ cdef int check_in_memory(x, str name) except -1:
     path = f"{kind.__module__}.{kind.__qualname__}"
     if hasattr(kind, "tocsr"):  # of SciPy or the package sparse
         data = attribute_of(x, "data")
-        stored = isinstance(data, np.ndarray) and data.shape == (attribute_of(x, "nnz"),)
+        stored = isinstance(data, cnp.ndarray) and data.shape == (attribute_of(x, "nnz"),)
         data = f"{name}.data" if stored and data.dtype != object else f"{name}.tocsr().data"
         raise TypeError(
             f"{name} is a sparse {kind.__name__}: pass {data}, its stored elements, or "
@@ -178,7 +178,7 @@ cdef int check_out(cnp.ndarray x, bint inplace, out) except -1:
     """Refuse an `out` that does not fit x."""
     if inplace:
         raise ValueError("out and inplace=True name two places for one result: give only one")
-    if not isinstance(out, np.ndarray):
+    if not isinstance(out, cnp.ndarray):
         raise TypeError(f"out must be an ndarray, but got {type(out).__name__}")
     check_unmasked(out, "out")
     cdef cnp.ndarray y = plain(out)

@@ -536,16 +536,13 @@ cdef void run_member(const Job *job, units_kernel run_units, Team *team, int mem
 
 
 cdef double run_team(const Job *job, units_kernel run_units, Py_ssize_t units) noexcept nogil:
-    """Share units out to a team, or work on them by a plain call; return what a kernel returns."""
+    """Share units out to a team of two or more; return what a kernel returns."""
     cdef:
         Team team
         int member
         double best = HUGE_VAL
 
     team.size = <int> min(job.work.team, units)
-    if team.size <= 1:
-        run_units(job, 0, units)
-        return 0
     for member in range(team.size):
         team.share[member].next = units * member // team.size
         team.share[member].end = units * (member + 1) // team.size
@@ -559,10 +556,17 @@ cdef double run_team(const Job *job, units_kernel run_units, Py_ssize_t units) n
 
 
 cdef double run(const Job *job) noexcept nogil:
-    """Work on a job, by the team."""
+    """Work on a job, by a team or, where one thread is enough, by a plain call."""
+    cdef Py_ssize_t unit = FD_WORD if job.columns else FD_BLOCK
+    cdef Py_ssize_t units = (job.rows + unit - 1) // unit
+
+    if min(job.work.team, units) > 1:
+        return run_team(job, run_bands if job.columns else run_blocks, units)
     if job.columns:
-        return run_team(job, run_bands, (job.rows + FD_WORD - 1) // FD_WORD)
-    return run_team(job, run_blocks, (job.rows + FD_BLOCK - 1) // FD_BLOCK)
+        run_bands(job, 0, units)
+    else:
+        run_blocks(job, 0, units)
+    return 0
 
 
 kernels = PyCapsule_New(<void *> run, "fastdrop.kernel", NULL)
