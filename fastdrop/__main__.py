@@ -74,7 +74,7 @@ def demo(options: argparse.Namespace) -> None:
         f"as fastdrop,\nand np.multiply {multiply / dropout:.3g} times as long.\n"
         "\nTo try next:\n"
         "  fastdrop apply x.npy y.npy -p 0.1                       on a .npy file of yours\n"
-        "  python -c 'import fastdrop; help(fastdrop.dropout)'     all arguments, with examples"
+        "  import fastdrop; help(fastdrop.dropout)                 in Python, outside the source"
     )
 
 
@@ -107,7 +107,9 @@ def apply(options: argparse.Namespace) -> None:
     try:  # errors come before a byte is written
         fastdrop.dropout(np.empty(0, x.dtype), p, rng=rng, scale=scale)
     except TypeError as error:
-        advice = str(error).replace("call the function with scale=False", "pass --no-scale")
+        advice = str(error).replace(
+            "pass scale=False to a function such as fastdrop.dropout", "pass --no-scale"
+        )
         raise TypeError(f"{options.input}: {advice}") from error
     with replacing(options.output) as part:
         y = create_like(x, part)
@@ -119,6 +121,7 @@ def apply(options: argparse.Namespace) -> None:
     else:
         print(f"key: {key_text(key)}")
         unscaled = "" if scale else " --no-scale"
+        print(f"in Python: rng=fastdrop.{key}")
         print(f"to drop the same elements again: -p {p} --key {key_text(key)}{unscaled}")
 
 
@@ -209,7 +212,7 @@ def check_mappable(path: Path, dtype: np.dtype) -> None:
         what = (
             f"dtype {dtype.str}, as np.save writes bfloat16 and other dtypes that .npy files lack"
         )
-        instead = "x.astype(np.float32)"
+        instead = "x.view(ml_dtypes.bfloat16).astype(np.float32), if it was a bfloat16"
     else:
         return
     raise TypeError(f"{path} holds {what}: save {instead}")
@@ -272,7 +275,7 @@ def make_parser() -> argparse.ArgumentParser:
     source.add_argument("--seed", dest="rng", metavar="N", type=int, help=seed)
     key = "the key that a run has printed, 32 hexadecimal digits"
     source.add_argument("--key", dest="rng", metavar="HEX", type=parse_key, help=key)
-    unscaled = "leave kept elements as they are, in any dtype"
+    unscaled = "leave kept elements as they are, in any numeric dtype"
     command.add_argument("--no-scale", action="store_true", help=unscaled)
     return parser
 

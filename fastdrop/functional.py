@@ -48,11 +48,11 @@ def dropout(
         For each axis of x its length, or None for that, or 1: along an axis of 1 all elements share
         a decision. The mask has this shape; by default x's.
     scale : bool, optional
-        If false, kept elements stay as they are, in any dtype.
+        If false, kept elements stay as they are, in any numeric dtype.
     offset : int, optional
         Position of x's first element in the mask's stream, 0 or more; with `noise_shape`, of the
-        first decision. Pieces of an array that are dropped each with its own offset equal the whole
-        dropped at once.
+        first decision. It counts elements in C order: pieces that are contiguous in that order,
+        such as blocks of rows, dropped each with its own offset, equal the whole dropped at once.
     return_key : bool, optional
         Return the pair of the result and the call's key. The same call with ``rng=key`` has the
         same mask.

@@ -56,7 +56,7 @@ cpdef double check_probability(p) except? -1:
 cdef double as_real(p) except? -1:
     """Return one real number, a scalar of any library or an array of no axes, as a double."""
     if isinstance(p, cnp.ndarray):
-        check_unmasked(p, "p")
+        check_unmasked(p, "p", False)
     shape, dtype = getattr(p, "shape", ()), getattr(p, "dtype", None)
     if shape != ():
         raise TypeError(f"p must be one number, but got an array of shape {tuple(shape)}: {p!r}")
@@ -66,9 +66,7 @@ cdef double as_real(p) except? -1:
     else:
         is_real = dtype is None or "float" in str(dtype) or "int" in str(dtype)
     if isinstance(p, bool) or "bool" in str(dtype):
-        raise TypeError(
-            f"p must be a number, but got the bool {p!r}: training is the argument after p"
-        )
+        raise TypeError(f"p must be a number, but got the bool {p!r}")
     try:
         if is_real:
             return p
@@ -200,6 +198,7 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
 
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
+    check_plain(mask, "mask")
     mask = plain(convert(mask, "mask"))
     x = as_array(x, inplace)
     source = plain(x)

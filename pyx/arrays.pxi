@@ -9,7 +9,9 @@ cdef Py_ssize_t PIECE = 2 * FD_BLOCK
 
 cpdef cnp.ndarray as_array(x, inplace, str name="x"):
     """Return x as an array of numbers."""
-    if as_flag(inplace, "inplace") and not isinstance(x, cnp.ndarray):
+    cdef bint written = as_flag(inplace, "inplace")
+    check_plain(x, name, written)
+    if written and not isinstance(x, cnp.ndarray):
         raise TypeError(
             "inplace=True needs an ndarray, for the caller would never see a converted "
             f"{type(x).__name__} change: pass an ndarray, or inplace=False"
@@ -23,8 +25,7 @@ cpdef cnp.ndarray as_array(x, inplace, str name="x"):
 
 
 cdef cnp.ndarray convert(x, str name):
-    """Return x as an ndarray; reject what would lose a mask, or be loaded whole, in silence."""
-    check_plain(x, name)
+    """Return x, of which `check_plain` has found nothing wrong, as an ndarray."""
     if isinstance(x, cnp.ndarray):
         return x
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
@@ -52,21 +53,25 @@ cdef frozenset SCALARS = frozenset([bool, int, float, complex])
 cdef int MOST_NESTED = 64  # NumPy's axes: a list that is nested deeper is no array
 
 
-cdef int check_plain(x, str name, int depth=0) except -1:
-    """Reject an array that is masked, lazy or sparse, and a list that holds one."""
+cdef int check_plain(x, str name, bint written=False, int depth=0) except -1:
+    """Reject an array that is masked, lazy or sparse, and a list that holds one.
+
+    NumPy would lose the mask, or load or expand the whole, in silence. `written` says that the
+    result is to be written into x.
+    """
     if isinstance(x, cnp.ndarray):
-        return check_unmasked(x, name)
+        return check_unmasked(x, name, written)
     if not isinstance(x, (list, tuple)):
         return check_in_memory(x, name)
     if depth == MOST_NESTED or SCALARS.issuperset(map(type, x)):
         return 0
     for i, item in enumerate(x):
         if type(item) not in SCALARS and not isinstance(item, np.generic):
-            check_plain(item, f"{name}[{i}]", depth + 1)
+            check_plain(item, f"{name}[{i}]", False, depth + 1)
     return 0
 
 
-cdef int check_unmasked(x, str name) except -1:
+cdef int check_unmasked(x, str name, bint written) except -1:
     """Reject a masked array, of NumPy or of a package that has its own."""
     if cnp.PyArray_CheckExact(x):
         return 0
@@ -76,9 +81,12 @@ cdef int check_unmasked(x, str name) except -1:
         without = "unmasked"  # of Astropy
     else:
         return 0
+    filled = ""
+    if not written:  # into a copy, which the caller would not see
+        filled = f"{name}.filled(value), where masked elements have that value, or "
     raise TypeError(
-        f"{name} is a {type(x).__name__}, whose mask would be lost: pass {name}.filled(value), "
-        f"where masked elements have that value, or {name}.{without}, which ignores the mask"
+        f"{name} is a {type(x).__name__}, whose mask would be lost: pass {filled}{name}.{without}, "
+        "which ignores the mask"
     )
 
 
@@ -104,10 +112,8 @@ cdef int check_in_memory(x, str name) except -1:
         data = attribute_of(x, "data")
         stored = isinstance(data, cnp.ndarray) and data.shape == (attribute_of(x, "nnz"),)
         data = f"{name}.data" if stored and data.dtype != object else f"{name}.tocsr().data"
-        raise TypeError(
-            f"{name} is a sparse {kind.__name__}: pass {data}, its stored elements, or "
-            f"{name}.toarray()"
-        )
+        data = "" if name == "mask" else f"{data}, its stored elements, or "
+        raise TypeError(f"{name} is a sparse {kind.__name__}: pass {data}{name}.toarray()")
     # NumPy's .npz files, groups of h5py, datasets of xarray; a group of Zarr is not a Mapping.
     if isinstance(x, Mapping) or hasattr(kind, "group_keys"):
         raise TypeError(f"{name} is a {path}, which maps names to arrays: pass one of its arrays")
@@ -124,7 +130,7 @@ cdef int check_in_memory(x, str name) except -1:
     if lazy:
         raise TypeError(
             f"{name} is a {path}, which is lazy, chunked or stored: pass {load} to load all of it, "
-            "or piece by piece, each with its offset="
+            "or some of its rows at a time, each time with their offset="
         )
     return 0
 
@@ -180,7 +186,7 @@ cdef int check_out(cnp.ndarray x, bint inplace, out) except -1:
         raise ValueError("out and inplace=True name two places for one result: give only one")
     if not isinstance(out, cnp.ndarray):
         raise TypeError(f"out must be an ndarray, but got {type(out).__name__}")
-    check_unmasked(out, "out")
+    check_unmasked(out, "out", True)
     cdef cnp.ndarray y = plain(out)
     if not cnp.PyArray_SAMESHAPE(x, y):
         raise ValueError(

@@ -95,7 +95,7 @@ cdef Operation scaling(cnp.ndarray x, Form form) except PACK:
     if form == SCALE:
         raise TypeError(
             f"cannot drop elements of dtype {x.dtype} and scale the others: convert x to float32 "
-            "or another float dtype, or call the function with scale=False"
+            "or another float dtype, or pass scale=False to a function such as fastdrop.dropout"
         )
     if cnp.PyTypeNum_ISCOMPLEX(number):
         raise TypeError(

@@ -290,7 +290,7 @@ WRITERS = {
         ("fields.npy", "PATH holds structured elements with the fields left, right: save a single "
          "field, such as x['left']"),
         ("bfloat16.npy", "PATH holds dtype |V2, as np.save writes bfloat16 and other dtypes that "
-         ".npy files lack: save x.astype(np.float32)"),
+         ".npy files lack: save x.view(ml_dtypes.bfloat16).astype(np.float32), if it was a"),
         ("float8.npy", "PATH holds dtype |V1, as np.save writes bfloat16 and other dtypes"),
         ("objects.npy", "PATH holds Python objects, which are never loaded"),
         ("strings.npy", "PATH: cannot drop elements of dtype <U1, which is not numeric"),
