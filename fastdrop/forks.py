@@ -10,8 +10,8 @@ import re
 import sys
 
 # GNU OpenMP in /proc/self/maps; a repaired wheel calls it such as libgomp-e985bcbb.so.1.0.0.
-# LLVM's libomp and Intel's libiomp5 start anew in a forked child (tried with libomp 14 and
-# libiomp5 of intel-openmp 2025 under both compilers' programs), and are not looked for.
+# LLVM's libomp and Intel's libiomp5 start anew in a forked child (tried with libomp 14 under
+# clang and libiomp5 of intel-openmp 2026.2 under gcc), and are not looked for.
 _GNU_OPENMP = re.compile(r"/libgomp(?:-[^/\n]*)?\.so[^/\n]*$", re.MULTILINE)
 
 

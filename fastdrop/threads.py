@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from fastdrop import _machine, forks
-from fastdrop._frontdoor import MAX_THREADS, as_index
+from fastdrop._frontdoor import MAX_THREADS, as_thread_count
 
 _setting: int | None = None
 _openmp_is_told = "OMP_NUM_THREADS" in os.environ
@@ -41,7 +41,7 @@ def set_num_threads(n: int) -> None:
     >>> fastdrop.set_num_threads(before)
     """
     global _setting
-    _setting = _check(n, "the number of threads")
+    _setting = as_thread_count(n, "the number of threads")
 
 
 def get_num_threads() -> int:
@@ -90,19 +90,12 @@ def _is_serial() -> bool:
     return forks.happened or not _machine.openmp
 
 
-def _check(n: int, name: str) -> int:
-    n = as_index(n, name)
-    if n < 1:
-        raise ValueError(f"{name} must be 1 or more, but got {n}")
-    return n
-
-
 def _setting_of_environment() -> int | None:
     text = os.environ.get("FASTDROP_NUM_THREADS", "")
     if not text:
         return None
     try:
-        return _check(int(text), "FASTDROP_NUM_THREADS")
+        return as_thread_count(int(text), "FASTDROP_NUM_THREADS")
     except ValueError:
         raise ImportError(
             f"FASTDROP_NUM_THREADS must be an integer of 1 or more, but is {text!r}"

@@ -198,7 +198,6 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
 
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
-    check_plain(mask, "mask")
     mask = plain(convert(mask, "mask"))
     x = as_array(x, inplace)
     source = plain(x)

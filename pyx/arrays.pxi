@@ -9,14 +9,7 @@ cdef Py_ssize_t PIECE = 2 * FD_BLOCK
 
 cpdef cnp.ndarray as_array(x, inplace, str name="x"):
     """Return x as an array of numbers."""
-    cdef bint written = as_flag(inplace, "inplace")
-    check_plain(x, name, written)
-    if written and not isinstance(x, cnp.ndarray):
-        raise TypeError(
-            "inplace=True needs an ndarray, for the caller would never see a converted "
-            f"{type(x).__name__} change: pass an ndarray, or inplace=False"
-        )
-    cdef cnp.ndarray array = convert(x, name)
+    cdef cnp.ndarray array = convert(x, name, as_flag(inplace, "inplace"))
     if not is_number(plain(array)):
         raise TypeError(
             f"cannot drop elements of dtype {plain(array).dtype}, {way_out(plain(array), name)}"
@@ -24,10 +17,16 @@ cpdef cnp.ndarray as_array(x, inplace, str name="x"):
     return array
 
 
-cdef cnp.ndarray convert(x, str name):
-    """Return x, of which `check_plain` has found nothing wrong, as an ndarray."""
+cdef cnp.ndarray convert(x, str name, bint inplace=False):
+    """Return x as an ndarray; reject what `check_plain` does, and a copy to be changed in place."""
+    check_plain(x, name, inplace)
     if isinstance(x, cnp.ndarray):
         return x
+    if inplace:
+        raise TypeError(
+            "inplace=True needs an ndarray, for the caller would never see a converted "
+            f"{type(x).__name__} change: pass an ndarray, or inplace=False"
+        )
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
         return np.from_dlpack(x)
     try:
@@ -96,12 +95,15 @@ cdef int check_unmasked(x, str name, bint written) except -1:
 cdef tuple LAZY = ("chunks", "chunking", "chunkshape", "chunk_layout")
 
 
+cdef object MISSING = object()
+
+
 cdef object attribute_of(x, str name):
-    """Return an attribute; None if there is none, or if the code of the class fails."""
+    """Return an attribute of x, or MISSING. The class's own code may raise any exception."""
     try:
         return getattr(x, name)
     except Exception:
-        return None
+        return MISSING
 
 
 cdef int check_in_memory(x, str name) except -1:
@@ -121,7 +123,7 @@ cdef int check_in_memory(x, str name) except -1:
     for attribute in LAZY:
         # Of the class and of x: a column of a DataFrame may have that name, and a class that wraps
         # arrays of any kind has the names of all.
-        lazy = lazy or (hasattr(kind, attribute) and has_attribute(x, attribute))
+        lazy = lazy or (hasattr(kind, attribute) and attribute_of(x, attribute) is not MISSING)
     load = f"np.asarray({name})"
     if hasattr(kind, "__dask_graph__") and not lazy:  # a frame or a delayed object
         graph = attribute_of(x, "__dask_graph__")
@@ -133,14 +135,6 @@ cdef int check_in_memory(x, str name) except -1:
             "or some of its rows at a time, each time with their offset="
         )
     return 0
-
-
-cdef bint has_attribute(x, str name):
-    """Whether x has an attribute, of any value."""
-    try:
-        return hasattr(x, name)
-    except Exception:
-        return False
 
 
 cdef str way_out(cnp.ndarray x, str name):

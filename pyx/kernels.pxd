@@ -150,7 +150,7 @@ cdef struct Work:
     const Mask *mask
     uint64_t offset             # of the first element, in the stream or among the mask's elements
     int team                    # threads
-    bint gauged                 # a default call, whose team is held against one thread
+    bint gauged                 # a default call, whose team the gauge compares with one thread
     bint stream                 # store past the cache
 
 

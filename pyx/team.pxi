@@ -75,14 +75,20 @@ cdef class Gauge:
 cdef Gauge gauge = Gauge()
 
 
+cpdef object as_thread_count(value, str name):
+    """Return a number of threads as an int; reject anything else and less than 1."""
+    value = as_index(value, name)
+    if value < 1:
+        raise ValueError(f"{name} must be 1 or more, but got {value}")
+    return value
+
+
 cpdef int team_size(num_threads, Py_ssize_t size) except -1:
     """Threads for a call on `size` elements that names a number of them, or None."""
     cdef Py_ssize_t blocks = (size + FD_BLOCK - 1) // FD_BLOCK
 
     if num_threads is not None:
-        num_threads = as_index(num_threads, "num_threads")
-        if num_threads < 1:
-            raise ValueError(f"num_threads must be 1 or more, but got {num_threads}")
+        num_threads = as_thread_count(num_threads, "num_threads")
     elif size < FD_TEAM_PAYS_FROM:
         return 1
     if blocks <= 1:
