@@ -238,6 +238,6 @@ def extension(name):
 
 setup(
     # The longest first, for the shortest time in parallel.
-    ext_modules=[extension(name) for name in ["frontdoor", *LEVELS, "machine"]],
+    ext_modules=[extension(name) for name in ["core", *LEVELS, "machine"]],
     cmdclass={"build": Build, "build_ext": BuildKernels},
 )

@@ -1,9 +1,7 @@
 """Dropout for NumPy arrays, in the time of a multiplication."""
 
-# First of all forks, which looks whether OpenMP is there before fastdrop loads it; then kernels,
-# which says what to do where nothing is compiled.
-from fastdrop import forks as forks
-from fastdrop import kernels as kernels
+# First of all cpu, which loads what is compiled, and says what to do where nothing is.
+from fastdrop import cpu as cpu
 from fastdrop.config import show_config
 from fastdrop.functional import (
     alpha_dropout,

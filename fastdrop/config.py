@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, overload
 
 import fastdrop
-from fastdrop import _machine, forks, kernels, threads
+from fastdrop import _machine, cpu, forks, threads
 
 MASK_FORMAT = 1
 
@@ -49,8 +49,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     config = {
         "version": fastdrop.__version__,
         "mask_format": MASK_FORMAT,
-        "cpu_level": kernels.level,
-        "cpu_levels": kernels.available,
+        "cpu_level": cpu.level,
+        "cpu_levels": cpu.available,
         "openmp": _machine.openmp or None,
         "threads": threads.get_num_threads(),
         "forked": forks.happened,
@@ -60,7 +60,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         return config
     if mode != "stdout":
         raise ValueError(f"mode must be 'stdout' or 'dicts', but got {mode!r}")
-    config["cpu_levels"] = ", ".join(kernels.available)
+    config["cpu_levels"] = ", ".join(cpu.available)
     config["openmp"] = _machine.openmp or "none: built without it, so every call is serial"
     config["forked"] = "yes, hence one thread" if forks.happened else "no"
     for name, value in config.items():

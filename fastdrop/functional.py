@@ -1,6 +1,6 @@
 """The functions, as the user calls them. Their types, by `return_key`, are in functional.pyi."""
 
-from fastdrop import _frontdoor
+from fastdrop import _core
 
 
 def dropout(
@@ -118,7 +118,7 @@ def dropout(
     array([[200, 200, 200,   0],
            [  0,   0, 200, 200]], dtype=uint8)
     """
-    return _frontdoor.dropout(
+    return _core.dropout(
         x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
     )
 
@@ -175,9 +175,9 @@ def dropout1d(
            [0., 0., 0., 0.],
            [2., 2., 2., 2.]])
     """
-    x = _frontdoor.as_array(x, inplace)
+    x = _core.as_array(x, inplace)
     noise_shape = _channels(x, "dropout1d", "L")
-    return _frontdoor.dropout(
+    return _core.dropout(
         x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
     )
 
@@ -235,9 +235,9 @@ def dropout2d(
     array([[2., 0., 2., 0.],
            [2., 2., 0., 0.]])
     """
-    x = _frontdoor.as_array(x, inplace)
+    x = _core.as_array(x, inplace)
     noise_shape = _channels(x, "dropout2d", "H, W")
-    return _frontdoor.dropout(
+    return _core.dropout(
         x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
     )
 
@@ -294,9 +294,9 @@ def dropout3d(
     array([[2., 0., 2., 0.],
            [2., 2., 0., 0.]])
     """
-    x = _frontdoor.as_array(x, inplace)
+    x = _core.as_array(x, inplace)
     noise_shape = _channels(x, "dropout3d", "D, H, W")
-    return _frontdoor.dropout(
+    return _core.dropout(
         x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
     )
 
@@ -359,7 +359,7 @@ def alpha_dropout(
     >>> bool(abs(y.mean()) < 0.02), bool(abs(y.var() - 1) < 0.02)
     (True, True)
     """
-    return _frontdoor.alpha_dropout(
+    return _core.alpha_dropout(
         x, p, training, inplace, rng, out, noise_shape, False, offset, return_key, num_threads
     )
 
@@ -413,8 +413,8 @@ def feature_alpha_dropout(
     array([[ 0.779, -0.779,  0.779],
            [-0.779,  0.779,  0.779]])
     """
-    x = _frontdoor.as_array(x, inplace)
-    return _frontdoor.alpha_dropout(
+    x = _core.as_array(x, inplace)
+    return _core.alpha_dropout(
         x,
         p,
         training,
@@ -431,7 +431,7 @@ def feature_alpha_dropout(
 
 def feature_noise(x):
     """The noise shape of an array (N, C, ...) whose channels are decided as wholes."""
-    shape = _frontdoor.plain(x).shape
+    shape = _core.as_base_array(x).shape
     if len(shape) < 2:
         raise ValueError(
             f"feature_alpha_dropout takes x of shape (N, C, ...), but its shape is {shape}"
@@ -441,7 +441,7 @@ def feature_noise(x):
 
 def _channels(x, name, axes):
     """The noise shape of an array whose last axes, so named, belong to its channels."""
-    shape, inner = _frontdoor.plain(x).shape, len(axes.split())
+    shape, inner = _core.as_base_array(x).shape, len(axes.split())
     if len(shape) not in (inner + 1, inner + 2):
         raise ValueError(
             f"{name} takes x of shape (N, C, {axes}) or (C, {axes}), but its shape is {shape}"

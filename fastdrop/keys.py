@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.random import BitGenerator, Generator, SeedSequence
 
-from fastdrop._frontdoor import Key, Stream, restart_process_stream
+from fastdrop._core import Key, KeyStream, restart_process_stream
 
-__all__ = ["Key", "RNGLike", "Stream", "key_from_words", "manual_seed"]
+__all__ = ["Key", "KeyStream", "RNGLike", "key_from_words", "manual_seed"]
 
 RNGLike: TypeAlias = int | np.integer[Any] | SeedSequence | BitGenerator | Generator | Key | None
 """The type of what `rng=` accepts."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import BitGenerator, Generator
 from numpy.typing import ArrayLike, NDArray
 
-from fastdrop import _frontdoor
-from fastdrop._frontdoor import as_flag, as_noise_shape, check_probability, check_rng, plain
+from fastdrop import _core
+from fastdrop._core import as_base_array, as_bool, as_noise_shape, check_probability, check_rng
 from fastdrop.functional import (
     alpha_dropout,
     dropout,
@@ -20,7 +20,7 @@ from fastdrop.functional import (
     feature_alpha_dropout,
     feature_noise,
 )
-from fastdrop.keys import Key, RNGLike, Stream
+from fastdrop.keys import Key, KeyStream, RNGLike
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -61,7 +61,7 @@ class _Layer:
 
     @inplace.setter
     def inplace(self, inplace: bool) -> None:
-        self._inplace: bool = as_flag(inplace, "inplace")
+        self._inplace: bool = as_bool(inplace, "inplace")
 
     @property
     def training(self) -> bool:
@@ -70,7 +70,7 @@ class _Layer:
 
     @training.setter
     def training(self, training: bool) -> None:
-        self._training: bool = as_flag(training, "training")
+        self._training: bool = as_bool(training, "training")
 
     @overload
     def __call__(
@@ -120,7 +120,7 @@ class _Layer:
         options = self._options()
         source = self._rng if rng is None else rng
         y, key = self._drop(x, p, training, self.inplace, rng=source, return_key=True, **options)
-        self._last = plain(y).shape, p, training, key, options
+        self._last = as_base_array(y).shape, p, training, key, options
         return y
 
     @overload
@@ -155,10 +155,11 @@ class _Layer:
                 "backward needs a forward that succeeded before it: there is no mask"
             )
         shape, p, training, key, options = self._last
-        grad = _frontdoor.as_array(grad, False, "grad")
-        if plain(grad).shape != shape:
+        grad = _core.as_array(grad, False, "grad")
+        grad_shape = as_base_array(grad).shape
+        if grad_shape != shape:
             raise ValueError(
-                f"grad must have the shape {shape} of the last forward, but has {plain(grad).shape}"
+                f"grad must have the shape {shape} of the last forward, but has {grad_shape}"
             )
         result: NDArray[Any] = self._pass_back(grad, p, training, rng=key, **options)
         return result
@@ -181,7 +182,7 @@ class _Layer:
         TypeError
             If `mode` is not a bool.
         """
-        self.training = as_flag(mode, "mode")
+        self.training = as_bool(mode, "mode")
         return self
 
     def eval(self) -> Self:
@@ -207,7 +208,7 @@ class _Layer:
         """
         if self._rng is None:
             return {}
-        if isinstance(self._rng, Stream):
+        if isinstance(self._rng, KeyStream):
             return {"key": self._rng.key.words, "calls": self._rng.calls}
         return {"bit_generator": self._rng.bit_generator.state}
 
@@ -233,7 +234,7 @@ class _Layer:
                 f"state_dict has the entries {sorted(state_dict)}, but this layer's has "
                 f"{sorted(own)}: build the layer with the kind of rng the other was built with"
             )
-        if isinstance(self._rng, Stream):
+        if isinstance(self._rng, KeyStream):
             try:
                 k0, k1 = state_dict["key"]
             except (TypeError, ValueError):
@@ -416,7 +417,7 @@ def _alpha_slope(
     noise_shape: NoiseShape | None = None,
 ) -> Any:
     """How a gradient passes through alpha dropout."""
-    return _frontdoor.alpha_dropout(
+    return _core.alpha_dropout(
         grad, p, training, False, rng, None, noise_shape, True, 0, False, None
     )
 
@@ -470,11 +471,11 @@ class FeatureAlphaDropout(_Layer):
         return _alpha_slope(grad, p, training, rng, feature_noise(grad))
 
 
-def _source(rng: RNGLike) -> Generator | Stream | None:
+def _source(rng: RNGLike) -> Generator | KeyStream | None:
     """What a layer keeps of its rng: None, a generator, or a stream of its own."""
     check_rng(rng)
-    if rng is None or isinstance(rng, (Generator, Stream)):
+    if rng is None or isinstance(rng, (Generator, KeyStream)):
         return rng
     if isinstance(rng, BitGenerator):
         return Generator(rng)
-    return Stream(rng if isinstance(rng, Key) else Key(rng))
+    return KeyStream(rng if isinstance(rng, Key) else Key(rng))

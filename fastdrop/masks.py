@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdrop import _frontdoor
+from fastdrop import _core
 from fastdrop.keys import RNGLike
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ def keep_mask(
     array([[1, 0, 1, 0],
            [1, 1, 0, 0]], dtype=uint8)
     """
-    result: NDArray[Any] = _frontdoor.keep_mask(
-        _check_shape(shape), p, rng, offset, packed, num_threads
-    )
+    result: NDArray[Any] = _core.keep_mask(_check_shape(shape), p, rng, offset, packed, num_threads)
     return result
 
 
@@ -211,16 +209,14 @@ def apply_mask(
     array([[0, 1, 2, 3],
            [0, 0, 0, 0]])
     """
-    result: NDArray[Any] = _frontdoor.apply_mask(
-        x, mask, p, inplace, out, packed, scale, num_threads
-    )
+    result: NDArray[Any] = _core.apply_mask(x, mask, p, inplace, out, packed, scale, num_threads)
     return result
 
 
 def _check_shape(shape: SupportsIndex | Sequence[SupportsIndex]) -> tuple[int, ...]:
     try:
         entries = shape if np.iterable(shape) else (shape,)
-        result = tuple(_frontdoor.as_index(n, "shape") for n in entries)
+        result = tuple(_core.as_index(n, "shape") for n in entries)
     except TypeError:
         raise TypeError(f"shape must be an int or a sequence of ints, but got {shape!r}") from None
     if any(n < 0 for n in result):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from fastdrop import _machine, forks
-from fastdrop._frontdoor import MAX_THREADS, as_thread_count
+from fastdrop._core import MAX_THREADS, as_thread_count
 
 _setting: int | None = None
 _openmp_is_told = "OMP_NUM_THREADS" in os.environ

@@ -1,4 +1,4 @@
-/* What a keep word makes of 64 elements, for every dtype: selected, scaled, or put on a line.
+/* What a keep word makes of 64 elements, for every dtype: selected, scaled, or scaled and shifted.
  *
  * One loop (FD_APPLY) serves them all: load a vector, compute, choose by the word's bits, store.
  * What differs stands apart from it: the choice by the size of a unit (fd_choose8 .. 64, written
@@ -16,7 +16,7 @@
 typedef struct {
     double scale, shift;
     uint64_t dropped;
-} fd_line;
+} fd_affine;
 
 /* Elements by what is done to them. To select, the size is all that matters; */
 typedef struct { uint8_t bytes[1]; } fd_select1;
@@ -49,24 +49,24 @@ typedef double fd_doubles __attribute__((vector_size(FD_BYTES)));
 
 /* How many bytes ahead of its reading the source is asked for: a few keep words, as measured to
  * help where it lies beyond the second-level cache. Nearer it costs nothing measurable. */
-enum { FD_AHEAD = 2048, FD_LINE = 64 };
+enum { FD_AHEAD = 2048, FD_CACHE_LINE = 64 };
 
 FD_INLINE void fd_prefetch(const void *x, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i += FD_LINE)
+    for (size_t i = 0; i < bytes; i += FD_CACHE_LINE)
         __builtin_prefetch((const void *)((uintptr_t)x + FD_AHEAD + i));
 }
 
-/* With `stream` the store bypasses the cache, and y has to lie on a cache line. */
-FD_INLINE void fd_store(void *y, fd_vector value, int stream)
+/* With `nontemporal` the store bypasses the cache, and y has to lie on a cache line. */
+FD_INLINE void fd_store(void *y, fd_vector value, int nontemporal)
 {
 #ifdef FD_X86
-    if (stream) {
+    if (nontemporal) {
         FD_SIMD_BITS(stream)((fd_bytes *)y, (fd_bytes)value);
         return;
     }
 #endif
-    (void)stream;
+    (void)nontemporal;
     memcpy(y, &value, sizeof value);
 }
 
@@ -162,27 +162,27 @@ FD_CHOOSE(64, fd_units32, uint32_t, 32)
 
 /* ---- the computation ------------------------------------------------------------------ */
 
-FD_INLINE fd_vector fd_as_is(fd_vector x, fd_line line, int shifted)
+FD_INLINE fd_vector fd_as_is(fd_vector x, fd_affine affine, int shifted)
 {
-    (void)line, (void)shifted;
+    (void)affine, (void)shifted;
     return x;
 }
 
-FD_INLINE fd_floats fd_on_line(fd_floats x, fd_line line, int shifted)
+FD_INLINE fd_floats fd_affine_floats(fd_floats x, fd_affine affine, int shifted)
 {
-    const fd_floats product = x * (float)line.scale;
-    return shifted ? product + (float)line.shift : product;
+    const fd_floats product = x * (float)affine.scale;
+    return shifted ? product + (float)affine.shift : product;
 }
 
-FD_INLINE fd_vector fd_float32(fd_vector x, fd_line line, int shifted)
+FD_INLINE fd_vector fd_float32(fd_vector x, fd_affine affine, int shifted)
 {
-    return (fd_vector)fd_on_line((fd_floats)x, line, shifted);
+    return (fd_vector)fd_affine_floats((fd_floats)x, affine, shifted);
 }
 
-FD_INLINE fd_vector fd_float64(fd_vector x, fd_line line, int shifted)
+FD_INLINE fd_vector fd_float64(fd_vector x, fd_affine affine, int shifted)
 {
-    const fd_doubles product = (fd_doubles)x * line.scale;
-    return (fd_vector)(shifted ? product + line.shift : product);
+    const fd_doubles product = (fd_doubles)x * affine.scale;
+    return (fd_vector)(shifted ? product + affine.shift : product);
 }
 
 /* A bfloat16 is the upper half of a float32. Rounding to even carries into it; a NaN that comes from
@@ -194,12 +194,12 @@ FD_INLINE fd_units32 fd_narrow_bfloat16(fd_floats x)
 }
 
 /* Two to a 32-bit unit, computed apart: no vector is packed or unpacked. */
-FD_INLINE fd_vector fd_bfloat16(fd_vector x, fd_line line, int shifted)
+FD_INLINE fd_vector fd_bfloat16(fd_vector x, fd_affine affine, int shifted)
 {
     const fd_units32 pair = (fd_units32)x;
-    const fd_units32 low = fd_narrow_bfloat16(fd_on_line((fd_floats)(pair << 16), line, shifted));
+    const fd_units32 low = fd_narrow_bfloat16(fd_affine_floats((fd_floats)(pair << 16), affine, shifted));
     const fd_units32 high =
-        fd_narrow_bfloat16(fd_on_line((fd_floats)(pair & 0xffff0000), line, shifted));
+        fd_narrow_bfloat16(fd_affine_floats((fd_floats)(pair & 0xffff0000), affine, shifted));
     return (fd_vector)(low | high << 16);
 }
 
@@ -235,10 +235,10 @@ FD_INLINE fd_units32 fd_narrow_float16(fd_floats x)
 #define FD_JOIN(a, b) _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1)
 #endif
 #define FD_NARROW(x) FD_SIMD(cvtps_ph)(x, _MM_FROUND_TO_NEAREST_INT)
-FD_INLINE fd_vector fd_float16(fd_vector x, fd_line line, int shifted)
+FD_INLINE fd_vector fd_float16(fd_vector x, fd_affine affine, int shifted)
 {
-    const fd_floats a = fd_on_line((fd_floats)FD_SIMD(cvtph_ps)(FD_HALF(x, 0)), line, shifted);
-    const fd_floats b = fd_on_line((fd_floats)FD_SIMD(cvtph_ps)(FD_HALF(x, 1)), line, shifted);
+    const fd_floats a = fd_affine_floats((fd_floats)FD_SIMD(cvtph_ps)(FD_HALF(x, 0)), affine, shifted);
+    const fd_floats b = fd_affine_floats((fd_floats)FD_SIMD(cvtph_ps)(FD_HALF(x, 1)), affine, shifted);
     return (fd_vector)FD_JOIN(FD_NARROW(a), FD_NARROW(b));
 }
 #else
@@ -255,11 +255,11 @@ FD_INLINE fd_floats fd_widen_float16(fd_units32 bits)
                        fd_select(is_subnormal, (fd_units32)subnormal, (fd_units32)normal));
 }
 
-FD_INLINE fd_vector fd_float16(fd_vector x, fd_line line, int shifted)
+FD_INLINE fd_vector fd_float16(fd_vector x, fd_affine affine, int shifted)
 {
     const fd_units32 pair = (fd_units32)x;
-    const fd_floats a = fd_on_line(fd_widen_float16(pair << 16), line, shifted);
-    const fd_floats b = fd_on_line(fd_widen_float16(pair & 0xffff0000), line, shifted);
+    const fd_floats a = fd_affine_floats(fd_widen_float16(pair << 16), affine, shifted);
+    const fd_floats b = fd_affine_floats(fd_widen_float16(pair & 0xffff0000), affine, shifted);
     return (fd_vector)(fd_narrow_float16(a) | fd_narrow_float16(b) << 16);
 }
 #endif
@@ -307,11 +307,11 @@ FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
 
 /* fd_apply_NAME: the keep word's 64 elements from x to y, which may be x. */
 #define FD_APPLY(name, unit, compute, shifted)                                                   \
-    FD_INLINE void fd_apply_##name(const fd_##name *x, fd_##name *y, uint64_t keep, fd_line line, \
-                                   int stream)                                                   \
+    FD_INLINE void fd_apply_##name(const fd_##name *x, fd_##name *y, uint64_t keep, fd_affine affine, \
+                                   int nontemporal)                                                   \
     {                                                                                            \
         enum { width = 8 * FD_BYTES / unit, units = 8 * sizeof(fd_##name) / unit };              \
-        const fd_vector dropped = fd_broadcast(shifted ? line.dropped : 0);                      \
+        const fd_vector dropped = fd_broadcast(shifted ? affine.dropped : 0);                      \
         const char *source = (const char *)x;                                                    \
         char *target = (char *)y;                                                                \
         fd_prefetch(x, FD_WORD * sizeof *x);                                                     \
@@ -320,8 +320,8 @@ FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
             for (int i = 0; i < FD_WORD; i += width) {                                           \
                 fd_vector value;                                                                 \
                 memcpy(&value, source, sizeof value);                                            \
-                value = fd_choose##unit(compute(value, line, shifted), dropped, word, i);        \
-                fd_store(target, value, stream);                                                 \
+                value = fd_choose##unit(compute(value, affine, shifted), dropped, word, i);        \
+                fd_store(target, value, nontemporal);                                                 \
                 source += FD_BYTES;                                                              \
                 target += FD_BYTES;                                                              \
             }                                                                                    \
@@ -330,19 +330,19 @@ FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
 FD_OPERATIONS(FD_APPLY)
 #undef FD_APPLY
 
-FD_INLINE void fd_apply_packed(const fd_packed *x, fd_packed *y, uint64_t keep, fd_line line,
-                               int stream)
+FD_INLINE void fd_apply_packed(const fd_packed *x, fd_packed *y, uint64_t keep, fd_affine affine,
+                               int nontemporal)
 {
-    (void)x, (void)line, (void)stream;
+    (void)x, (void)affine, (void)nontemporal;
     y->word = fd_little_endian(keep);
 }
 
 /* The one of them that fits y. */
 #define FD_APPLY_OF(name, unit, compute, shifted) fd_##name: fd_apply_##name,
-#define fd_apply(x, y, keep, line, stream)                                        \
-    _Generic(*(y), FD_OPERATIONS(FD_APPLY_OF) fd_packed: fd_apply_packed)(x, y, keep, line, stream)
+#define fd_apply(x, y, keep, affine, nontemporal)                                        \
+    _Generic(*(y), FD_OPERATIONS(FD_APPLY_OF) fd_packed: fd_apply_packed)(x, y, keep, affine, nontemporal)
 
-/* ---- a line's numbers ----------------------------------------------------------------- */
+/* ---- the numbers ----------------------------------------------------------------- */
 
 /* The bits of a number in each dtype, repeated to 64. */
 FD_INLINE uint64_t fd_bits_float16(double value)

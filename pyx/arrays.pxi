@@ -4,15 +4,16 @@ cdef extern from "numpy/arrayobject.h":  # in the C API, but not in NumPy's own 
     cnp.ndarray PyArray_View(cnp.ndarray, void *, type)
 
 # Elements a piece of the general path holds: whole blocks, and small beside an L2 cache.
-cdef Py_ssize_t PIECE = 2 * FD_BLOCK
+cdef Py_ssize_t BUFFER = 2 * FD_BLOCK
 
 
 cpdef cnp.ndarray as_array(x, inplace, str name="x"):
     """Return x as an array of numbers."""
-    cdef cnp.ndarray array = convert(x, name, as_flag(inplace, "inplace"))
-    if not is_number(plain(array)):
+    cdef cnp.ndarray array = convert(x, name, as_bool(inplace, "inplace"))
+    if not is_number(as_base_array(array)):
         raise TypeError(
-            f"cannot drop elements of dtype {plain(array).dtype}, {way_out(plain(array), name)}"
+            f"cannot drop elements of dtype {as_base_array(array).dtype}, "
+            f"{way_out(as_base_array(array), name)}"
         )
     return array
 
@@ -49,7 +50,7 @@ cdef cnp.ndarray convert(x, str name, bint inplace=False):
 
 
 cdef frozenset SCALARS = frozenset([bool, int, float, complex])
-cdef int MOST_NESTED = 64  # NumPy's axes: a list that is nested deeper is no array
+cdef int MAX_NESTED = 64  # NumPy's axes: a list that is nested deeper is no array
 
 
 cdef int check_plain(x, str name, bint written=False, int depth=0) except -1:
@@ -62,7 +63,7 @@ cdef int check_plain(x, str name, bint written=False, int depth=0) except -1:
         return check_unmasked(x, name, written)
     if not isinstance(x, (list, tuple)):
         return check_in_memory(x, name)
-    if depth == MOST_NESTED or SCALARS.issuperset(map(type, x)):
+    if depth == MAX_NESTED or SCALARS.issuperset(map(type, x)):
         return 0
     for i, item in enumerate(x):
         if type(item) not in SCALARS and not isinstance(item, np.generic):
@@ -154,18 +155,18 @@ cdef str way_out(cnp.ndarray x, str name):
     return f"which is not numeric, or has no zero: convert {name} to a float dtype"
 
 
-cpdef cnp.ndarray plain(cnp.ndarray x):
+cpdef cnp.ndarray as_base_array(cnp.ndarray x):
     """x without its subclass, whose methods need not do what ndarray's do."""
     if cnp.PyArray_CheckExact(x):
         return x
     return PyArray_View(x, NULL, cnp.ndarray)
 
 
-cdef object check_target(x, cnp.ndarray source, bint inplace, out, bint writes):
+cdef object output_array(x, cnp.ndarray source, bint inplace, out, bint writes):
     """The array to write into, or None for a fresh one; refuse one that cannot take the result."""
     if out is not None:
         check_out(source, inplace, out)
-        check_writable(plain(out), "out")
+        check_writable(as_base_array(out), "out")
         return out
     if not inplace:
         return None
@@ -181,7 +182,7 @@ cdef int check_out(cnp.ndarray x, bint inplace, out) except -1:
     if not isinstance(out, cnp.ndarray):
         raise TypeError(f"out must be an ndarray, but got {type(out).__name__}")
     check_unmasked(out, "out", True)
-    cdef cnp.ndarray y = plain(out)
+    cdef cnp.ndarray y = as_base_array(out)
     if not cnp.PyArray_SAMESHAPE(x, y):
         raise ValueError(
             f"out must have x's shape {(<object> x).shape}, but its shape is {(<object> y).shape}"
@@ -195,7 +196,7 @@ cdef object clear(cnp.ndarray source, result):
     """Drop every element."""
     if result is None:
         return np.zeros_like(source)
-    plain(result)[...] = 0
+    as_base_array(result)[...] = 0
     return result
 
 
@@ -235,10 +236,10 @@ cdef bint shares_elements(cnp.ndarray y):
 
 cdef cnp.ndarray apart(cnp.ndarray x, cnp.ndarray y):
     """Return x, or a copy of it if writing y would change what is still to be read of x."""
-    return x.copy() if clashes(x, y) else x
+    return x.copy() if overlaps(x, y) else x
 
 
-cdef bint clashes(cnp.ndarray x, cnp.ndarray y):
+cdef bint overlaps(cnp.ndarray x, cnp.ndarray y):
     """Whether writing y element by element would change elements of x that are still to be read."""
     cdef char *x_data
     cdef char *y_data
@@ -276,7 +277,7 @@ cdef object memory_order(cnp.ndarray x):
     return order if cnp.PyArray_ISCARRAY_RO(x.transpose(order)) else None
 
 
-cdef object in_pieces(cnp.ndarray x, cnp.ndarray y):
+cdef object in_buffers(cnp.ndarray x, cnp.ndarray y):
     """Walk two arrays of any layout in C order, as pairs of contiguous native pieces."""
     if cnp.PyTypeNum_ISUSERDEF(cnp.PyArray_TYPE(x)):  # which need not be known to nditer's casts
         bits = np.dtype(f"u{cnp.PyArray_ITEMSIZE(x)}").newbyteorder(x.dtype.byteorder)
@@ -294,5 +295,5 @@ cdef object in_pieces(cnp.ndarray x, cnp.ndarray y):
         op_dtypes=[native, native],
         order="C",
         casting="equiv",
-        buffersize=PIECE,
+        buffersize=BUFFER,
     )

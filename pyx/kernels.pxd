@@ -8,7 +8,7 @@ cdef extern from "lanes.h" nogil:
         FD_BLOCK_WORDS
         FD_BLOCK
 
-    ctypedef struct fd_rule:
+    ctypedef struct fd_mask_params:
         uint64_t k0
         uint64_t k1
 
@@ -22,25 +22,25 @@ cdef extern from "lanes.h" nogil:
     ctypedef struct fd_spread:
         int count
 
-    void fd_set_probability(fd_rule *rule, double p)
+    void fd_set_probability(fd_mask_params *params, double p)
     void fd_fold_in(uint64_t *words, uint64_t k0, uint64_t k1, uint64_t n)
-    uint64_t fd_keep_word(fd_lanes *lanes, const fd_rule *rule, uint64_t first)
-    void fd_open(fd_words *words, const fd_rule *rule, uint64_t word)
-    void fd_enter(fd_words *words, const fd_rule *rule)
-    uint64_t fd_next(fd_words *words, const fd_rule *rule)
+    uint64_t fd_keep_word(fd_lanes *lanes, const fd_mask_params *params, uint64_t first)
+    void fd_seek(fd_words *words, const fd_mask_params *params, uint64_t word)
+    void fd_enter(fd_words *words, const fd_mask_params *params)
+    uint64_t fd_next(fd_words *words, const fd_mask_params *params)
     uint64_t fd_little_endian(uint64_t word)
     uint64_t fd_window(uint64_t word, uint64_t next, int shift)
     uint64_t fd_bits_from(const uint64_t *bits, Py_ssize_t at)
     void fd_set_spread(fd_spread *spread, int repeat)
     uint64_t fd_repeat_bits(uint64_t bits, const fd_spread *spread)
-    void fd_turn(uint64_t *square)
+    void fd_transpose64(uint64_t *square)
 
 
 cdef extern from "apply.h" nogil:
     enum:
-        FD_LINE
+        FD_CACHE_LINE
 
-    ctypedef struct fd_line:
+    ctypedef struct fd_affine:
         double scale
         double shift
         uint64_t dropped
@@ -81,7 +81,7 @@ cdef extern from "apply.h" nogil:
         pass
 
     # x and y point to elements of one type.
-    void fd_apply(const void *x, void *y, uint64_t keep, fd_line line, bint stream)
+    void fd_apply(const void *x, void *y, uint64_t keep, fd_affine affine, bint nontemporal)
     void fd_fence()
     uint64_t fd_bits_float16(double value)
     uint64_t fd_bits_bfloat16(double value)
@@ -101,7 +101,7 @@ cdef extern from "team.h" nogil:
 
 
 # What is done to the elements, by the names of apply.h. SCALE and SHIFT have the dtypes in one
-# order, by which operations.pxi goes from one to the other.
+# order, by which job.pxi goes from one to the other.
 cdef enum Operation:
     PACK
     SELECT1
@@ -123,7 +123,7 @@ cdef enum Operation:
 
 
 cdef enum:
-    MOST_AXES = 64
+    MAX_AXES = 64
     FD_MAX_THREADS = 256  # threads; OpenMP ends the process where it cannot start one
 
 
@@ -136,36 +136,36 @@ cdef struct Mask:
     Py_ssize_t row_step
     Py_ssize_t cycles
     int axes                    # the axes above, inner ones first: elements and steps in bits
-    Py_ssize_t shape[MOST_AXES]
-    Py_ssize_t step[MOST_AXES]
+    Py_ssize_t shape[MAX_AXES]
+    Py_ssize_t step[MAX_AXES]
 
 
 # What a kernel does with each element: decide it, by the stream or, if there is one, by a mask,
 # and apply the operation to it.
-cdef struct Work:
+cdef struct KernelArgs:
     Operation operation
     int item_bits
-    fd_line line
-    fd_rule rule
+    fd_affine affine
+    fd_mask_params params
     const Mask *mask
     uint64_t offset             # of the first element, in the stream or among the mask's elements
     int team                    # threads
     bint gauged                 # a default call, whose team the gauge compares with one thread
-    bint stream                 # store past the cache
+    bint nontemporal            # store past the cache
 
 
 # What a kernel works on: contiguous arrays of `rows` elements if `columns` is 0, and else two axes
-# with contiguous columns, which begin x_step and y_step bytes after one another, and which the
+# with contiguous columns, which begin x_stride and y_stride bytes after one another, and which the
 # stream decides. y may be x, unless the stores bypass the cache.
 cdef struct Job:
     const char *x
     char *y
     Py_ssize_t rows
     Py_ssize_t columns
-    Py_ssize_t x_step
-    Py_ssize_t y_step
-    const Work *work
+    Py_ssize_t x_stride
+    Py_ssize_t y_stride
+    const KernelArgs *args
 
 
 # Returns the seconds that one thread would have taken, by the team's fastest; 0 without a team.
-ctypedef double (*kernel)(const Job *) noexcept nogil
+ctypedef double (*kernel_function)(const Job *) noexcept nogil

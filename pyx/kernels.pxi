@@ -1,7 +1,7 @@
 """The loops of one CPU level: words, blocks, masks and the thread team.
 
 A kernel takes a contiguous run of elements (or contiguous columns, see E), the index of its first
-one, and what is to be done (Work).
+one, and what is to be done (KernelArgs).
 
 A. Words. The run is worked through in chunks of 64 elements counted from its own start, so a
    chunk needs the end of one keep word and the start of the next: the bits left over from a word
@@ -10,7 +10,7 @@ A. Words. The run is worked through in chunks of 64 elements counted from its ow
 B. Blocks. The lanes are seeded anew for each block, so a run can start in any.
 C. Lines. Stores want to begin on a cache line: the elements ahead of the first one are a run of
    their own, and what follows starts inside a word, as any run may. A result that outgrows the
-   cache is stored past it (streamed), which spares the read of the lines that it overwrites.
+   cache is stored past it (nontemporal), which spares the read of the lines that it overwrites.
 D. Teams. A run is shared out in whole blocks, one contiguous share a thread, so that a thread finds
    its part of an array in its cache at the next call. It takes half of what is left of its share
    at a time, and then of the others': a thread that wakes late finds less to do. What a block
@@ -59,30 +59,30 @@ cdef void drop_run(
     element *y,
     Py_ssize_t size,
     uint64_t offset,
-    const Work *work,
-    bint stream,
+    const KernelArgs *args,
+    bint nontemporal,
 ) noexcept nogil:
     """Work on a run that the stream decides, from its element `offset` on."""
     cdef:
         fd_words words
         fd_lanes lanes                    # copies of the word loop's own: gcc keeps in registers
-        fd_rule rule = work.rule          # what no other function has the address of
-        fd_line line = work.line
+        fd_mask_params params = args.params          # what no other function has the address of
+        fd_affine affine = args.affine
         int left = <int> (-offset % FD_WORD)   # elements of the run before its first whole word
         int rest = <int> (size % FD_WORD)
         Py_ssize_t chunks = size // FD_WORD, count, i
         uint64_t carry = 0, keep
 
-    fd_open(&words, &work.rule, offset // FD_WORD)
+    fd_seek(&words, &args.params, offset // FD_WORD)
     if left:
-        carry = fd_next(&words, &work.rule) >> (FD_WORD - left)
+        carry = fd_next(&words, &args.params) >> (FD_WORD - left)
     while chunks:
-        fd_enter(&words, &work.rule)
+        fd_enter(&words, &args.params)
         count = min(chunks, <Py_ssize_t> (FD_BLOCK_WORDS - words.next % FD_BLOCK_WORDS))
         lanes = words.lanes
         for i in range(count):
-            keep = fd_keep_word(&lanes, &rule, FD_WORD * (words.next + i))
-            fd_apply(x, y, carry | keep << left, line, stream)
+            keep = fd_keep_word(&lanes, &params, FD_WORD * (words.next + i))
+            fd_apply(x, y, carry | keep << left, affine, nontemporal)
             carry = keep >> 1 >> (FD_WORD - 1 - left)
             x += 1 if element is fd_packed else FD_WORD
             y += 1 if element is fd_packed else FD_WORD
@@ -91,49 +91,54 @@ cdef void drop_run(
         chunks -= count
     if rest:
         if rest > left:
-            carry |= fd_next(&words, &work.rule) << left
-        apply_part(x, y, rest, carry, line)
+            carry |= fd_next(&words, &args.params) << left
+        apply_part(x, y, rest, carry, affine)
 
 
 # Keep words, each for a piece of 64 elements or fewer; pieces begin some bytes after one another.
-cdef struct Pieces:
+cdef struct KeepWords:
     const uint64_t *keep
     Py_ssize_t count
-    Py_ssize_t x_step
-    Py_ssize_t y_step
+    Py_ssize_t x_stride
+    Py_ssize_t y_stride
 
 
-cdef void apply_pieces(
-    const element *x, element *y, int size, const Pieces *pieces, const Work *work, bint stream
+cdef void apply_keep_words(
+    const element *x,
+    element *y,
+    int size,
+    const KeepWords *words,
+    const KernelArgs *args,
+    bint nontemporal,
 ) noexcept nogil:
     """Apply the keep words to pieces of `size` elements."""
     cdef:
-        const uint64_t *keep = pieces.keep
-        fd_line line = work.line
+        const uint64_t *keep = words.keep
+        fd_affine affine = args.affine
         Py_ssize_t i
 
-    for i in range(pieces.count):
+    for i in range(words.count):
         if size == FD_WORD:
-            fd_apply(x, y, keep[i], line, stream)
+            fd_apply(x, y, keep[i], affine, nontemporal)
         else:
-            apply_part(x, y, size, keep[i], line)
-        x = <const element *> (<const char *> x + pieces.x_step)
-        y = <element *> (<char *> y + pieces.y_step)
+            apply_part(x, y, size, keep[i], affine)
+        x = <const element *> (<const char *> x + words.x_stride)
+        y = <element *> (<char *> y + words.y_stride)
 
 
 cdef inline void apply_part(
-    const element *x, element *y, int size, uint64_t keep, fd_line line
+    const element *x, element *y, int size, uint64_t keep, fd_affine affine
 ) noexcept nogil:
     """Apply a keep word to fewer than 64 elements."""
     cdef element part[FD_WORD]
 
     if element is fd_packed:
-        fd_apply(x, part, keep & ((<uint64_t> 1 << size) - 1), line, False)
+        fd_apply(x, part, keep & ((<uint64_t> 1 << size) - 1), affine, False)
         memcpy(y, part, (size + 7) // 8)
     else:
         memset(part, 0, sizeof(part))
         memcpy(part, x, size * sizeof(element))
-        fd_apply(<const element *> part, part, keep, line, False)
+        fd_apply(<const element *> part, part, keep, affine, False)
         memcpy(y, part, size * sizeof(element))
 
 
@@ -141,65 +146,65 @@ cdef inline void run_typed(
     const char *x,
     element *y,
     Py_ssize_t size,
-    const Pieces *pieces,
+    const KeepWords *words,
     uint64_t offset,
-    const Work *work,
-    bint stream,
+    const KernelArgs *args,
+    bint nontemporal,
 ) noexcept nogil:
-    if pieces is not NULL:
-        apply_pieces(<const element *> x, y, <int> size, pieces, work, stream)
-    elif stream:
-        drop_run(<const element *> x, y, size, offset, work, True)
+    if words is not NULL:
+        apply_keep_words(<const element *> x, y, <int> size, words, args, nontemporal)
+    elif nontemporal:
+        drop_run(<const element *> x, y, size, offset, args, True)
     else:
-        drop_run(<const element *> x, y, size, offset, work, False)
+        drop_run(<const element *> x, y, size, offset, args, False)
 
 
 cdef void run_serial(
     const char *x,
     char *y,
     Py_ssize_t size,
-    const Pieces *pieces,
+    const KeepWords *words,
     uint64_t offset,
-    const Work *work,
-    bint stream,
+    const KernelArgs *args,
+    bint nontemporal,
 ) noexcept nogil:
-    """Work on the calling thread, as `apply_pieces` or, where there are none, as `drop_run`."""
-    cdef Operation operation = work.operation
+    """Work on the calling thread, as `apply_keep_words` or, where there are none, as `drop_run`."""
+    cdef Operation operation = args.operation
 
     if operation == PACK:
-        run_typed(x, <fd_packed *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_packed *> y, size, words, offset, args, nontemporal)
     elif operation == SELECT1:
-        run_typed(x, <fd_select1 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_select1 *> y, size, words, offset, args, nontemporal)
     elif operation == SELECT2:
-        run_typed(x, <fd_select2 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_select2 *> y, size, words, offset, args, nontemporal)
     elif operation == SELECT4:
-        run_typed(x, <fd_select4 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_select4 *> y, size, words, offset, args, nontemporal)
     elif operation == SELECT8:
-        run_typed(x, <fd_select8 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_select8 *> y, size, words, offset, args, nontemporal)
     elif operation == SELECT16:
-        run_typed(x, <fd_select16 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_select16 *> y, size, words, offset, args, nontemporal)
     elif operation == SELECT32:
-        run_typed(x, <fd_select32 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_select32 *> y, size, words, offset, args, nontemporal)
     elif operation == SCALE_FLOAT16:
-        run_typed(x, <fd_scale_float16 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_scale_float16 *> y, size, words, offset, args, nontemporal)
     elif operation == SCALE_BFLOAT16:
-        run_typed(x, <fd_scale_bfloat16 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_scale_bfloat16 *> y, size, words, offset, args, nontemporal)
     elif operation == SCALE_FLOAT32:
-        run_typed(x, <fd_scale_float32 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_scale_float32 *> y, size, words, offset, args, nontemporal)
     elif operation == SCALE_FLOAT64:
-        run_typed(x, <fd_scale_float64 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_scale_float64 *> y, size, words, offset, args, nontemporal)
     elif operation == SCALE_COMPLEX64:
-        run_typed(x, <fd_scale_complex64 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_scale_complex64 *> y, size, words, offset, args, nontemporal)
     elif operation == SCALE_COMPLEX128:
-        run_typed(x, <fd_scale_complex128 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_scale_complex128 *> y, size, words, offset, args, nontemporal)
     elif operation == SHIFT_FLOAT16:
-        run_typed(x, <fd_shift_float16 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_shift_float16 *> y, size, words, offset, args, nontemporal)
     elif operation == SHIFT_BFLOAT16:
-        run_typed(x, <fd_shift_bfloat16 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_shift_bfloat16 *> y, size, words, offset, args, nontemporal)
     elif operation == SHIFT_FLOAT32:
-        run_typed(x, <fd_shift_float32 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_shift_float32 *> y, size, words, offset, args, nontemporal)
     elif operation == SHIFT_FLOAT64:
-        run_typed(x, <fd_shift_float64 *> y, size, pieces, offset, work, stream)
+        run_typed(x, <fd_shift_float64 *> y, size, words, offset, args, nontemporal)
 
 
 cdef struct Reader:
@@ -208,7 +213,7 @@ cdef struct Reader:
     Py_ssize_t decision     # the next one, in the row
     Py_ssize_t begun        # elements of it that have been read
     Py_ssize_t cycle        # the row's
-    Py_ssize_t index[MOST_AXES]
+    Py_ssize_t index[MAX_AXES]
     fd_spread spread
 
 
@@ -363,72 +368,72 @@ cdef enum:
 
 
 cdef void run_mask(
-    const char *x, char *y, Py_ssize_t size, uint64_t at, const Work *work, bint stream
+    const char *x, char *y, Py_ssize_t size, uint64_t at, const KernelArgs *args, bint nontemporal
 ) noexcept nogil:
     """Work on a run that the mask decides, from its element `at` on."""
     cdef:
         Reader reader
         uint64_t keep[TILE_WORDS + 1]
-        Pieces pieces
-        Py_ssize_t step = FD_WORD * work.item_bits // 8
+        KeepWords words
+        Py_ssize_t step = FD_WORD * args.item_bits // 8
 
-    open_mask(&reader, work.mask, at)
+    open_mask(&reader, args.mask, at)
     memset(keep, 0, sizeof(keep))
-    pieces.keep = keep
-    pieces.x_step = pieces.y_step = step
+    words.keep = keep
+    words.x_stride = words.y_stride = step
     while size >= FD_WORD:
-        pieces.count = min(size // FD_WORD, <Py_ssize_t> TILE_WORDS)
-        read_mask(&reader, keep, FD_WORD * pieces.count)
-        run_serial(x, y, FD_WORD, &pieces, 0, work, stream)
-        x += pieces.count * step
-        y += pieces.count * step
-        size -= pieces.count * FD_WORD
+        words.count = min(size // FD_WORD, <Py_ssize_t> TILE_WORDS)
+        read_mask(&reader, keep, FD_WORD * words.count)
+        run_serial(x, y, FD_WORD, &words, 0, args, nontemporal)
+        x += words.count * step
+        y += words.count * step
+        size -= words.count * FD_WORD
     if size:
         read_mask(&reader, keep, size)
-        pieces.count = 1
-        run_serial(x, y, size, &pieces, 0, work, False)
+        words.count = 1
+        run_serial(x, y, size, &words, 0, args, False)
 
 
 cdef void run_share(
-    const char *x, char *y, Py_ssize_t size, Py_ssize_t begin, const Work *work
+    const char *x, char *y, Py_ssize_t size, Py_ssize_t begin, const KernelArgs *args
 ) noexcept nogil:
     """Work on a thread's share, `size` elements from number `begin` on, on the calling thread."""
     cdef:
         Py_ssize_t ahead = 0, off_line
-        bint stream = work.stream
-        uint64_t at = work.offset + begin
+        bint nontemporal = args.nontemporal
+        uint64_t at = args.offset + begin
 
-    x += begin * work.item_bits // 8
-    y += begin * work.item_bits // 8
-    if (stream or size >= ALIGN_FROM) and work.operation != PACK:
-        off_line = <Py_ssize_t> (-<size_t> y % FD_LINE)
-        if off_line % (work.item_bits // 8):  # as of complex numbers, aligned by their parts
-            stream = False
+    x += begin * args.item_bits // 8
+    y += begin * args.item_bits // 8
+    if (nontemporal or size >= ALIGN_FROM) and args.operation != PACK:
+        off_line = <Py_ssize_t> (-<size_t> y % FD_CACHE_LINE)
+        if off_line % (args.item_bits // 8):  # as of complex numbers, aligned by their parts
+            nontemporal = False
         else:
-            ahead = min(size, off_line // (work.item_bits // 8))
+            ahead = min(size, off_line // (args.item_bits // 8))
     if ahead:
-        run_from(x, y, ahead, at, work, False)
-        x += ahead * work.item_bits // 8
-        y += ahead * work.item_bits // 8
-    run_from(x, y, size - ahead, at + ahead, work, stream)
-    if stream:
+        run_from(x, y, ahead, at, args, False)
+        x += ahead * args.item_bits // 8
+        y += ahead * args.item_bits // 8
+    run_from(x, y, size - ahead, at + ahead, args, nontemporal)
+    if nontemporal:
         fd_fence()
 
 
 cdef inline void run_from(
-    const char *x, char *y, Py_ssize_t size, uint64_t at, const Work *work, bint stream
+    const char *x, char *y, Py_ssize_t size, uint64_t at, const KernelArgs *args, bint nontemporal
 ) noexcept nogil:
-    if work.mask is not NULL:
-        run_mask(x, y, size, at, work, stream)
+    if args.mask is not NULL:
+        run_mask(x, y, size, at, args, nontemporal)
     else:
-        run_serial(x, y, size, NULL, at, work, stream)
+        run_serial(x, y, size, NULL, at, args, nontemporal)
 
 
 cdef void pack_run(
-    uint64_t *bits, Py_ssize_t size, uint64_t offset, const Work *work
+    uint64_t *bits, Py_ssize_t size, uint64_t offset, const KernelArgs *args
 ) noexcept nogil:
     """Pack the decisions of a run of the stream."""
-    drop_run(<const fd_packed *> bits, <fd_packed *> bits, size, offset, work, False)
+    drop_run(<const fd_packed *> bits, <fd_packed *> bits, size, offset, args, False)
 
 
 # Columns of a band of 64 rows that are worked on at a time: their bits, 32 KiB, stay in a near
@@ -444,46 +449,46 @@ cdef void run_band(
     Py_ssize_t band,
     Py_ssize_t all_rows,
     Py_ssize_t columns,
-    Py_ssize_t x_step,
-    Py_ssize_t y_step,
-    const Work *work,
+    Py_ssize_t x_stride,
+    Py_ssize_t y_stride,
+    const KernelArgs *args,
 ) noexcept nogil:
     """Work on the 64 rows, or what is left of them, of a band, on the calling thread."""
     cdef:
         uint64_t bits[BAND_WORDS]
         uint64_t square[FD_WORD]
-        Pieces pieces
-        uint64_t offset = work.offset + <uint64_t> (columns * FD_WORD * band)
+        KeepWords words
+        uint64_t offset = args.offset + <uint64_t> (columns * FD_WORD * band)
         Py_ssize_t begin = 0, size, word, pitch = min(STRETCH, columns)
         int row, rows = <int> min(FD_WORD, all_rows - FD_WORD * band)
 
-    x += FD_WORD * band * work.item_bits // 8
-    y += FD_WORD * band * work.item_bits // 8
-    pieces.keep = square
-    pieces.x_step, pieces.y_step = x_step, y_step
+    x += FD_WORD * band * args.item_bits // 8
+    y += FD_WORD * band * args.item_bits // 8
+    words.keep = square
+    words.x_stride, words.y_stride = x_stride, y_stride
     memset(bits, 0, sizeof(bits))
     while begin < columns:
         size = min(STRETCH, columns - begin)
         if size == columns:
-            pack_run(bits, rows * columns, offset, work)
+            pack_run(bits, rows * columns, offset, args)
         else:
             for row in range(rows):
                 pack_run(
                     bits + pitch // FD_WORD * row,
                     size,
                     offset + <uint64_t> (columns * row + begin),
-                    work,
+                    args,
                 )
         for word in range((size + FD_WORD - 1) // FD_WORD):
             for row in range(FD_WORD):
                 square[row] = 0
                 if row < rows:
                     square[row] = fd_bits_from(bits, pitch * row + FD_WORD * word)
-            fd_turn(square)
-            pieces.count = min(FD_WORD, size - FD_WORD * word)
-            run_serial(x, y, rows, &pieces, 0, work, False)
-            x += pieces.count * x_step
-            y += pieces.count * y_step
+            fd_transpose64(square)
+            words.count = min(FD_WORD, size - FD_WORD * word)
+            run_serial(x, y, rows, &words, 0, args, False)
+            x += words.count * x_stride
+            y += words.count * y_stride
         begin += size
 
 
@@ -494,7 +499,7 @@ cdef void run_blocks(const Job *job, Py_ssize_t begin, Py_ssize_t count) noexcep
     """Work on so many blocks from number `begin` on, on the calling thread."""
     cdef Py_ssize_t first = FD_BLOCK * begin
 
-    run_share(job.x, job.y, min(FD_BLOCK * count, job.rows - first), first, job.work)
+    run_share(job.x, job.y, min(FD_BLOCK * count, job.rows - first), first, job.args)
 
 
 cdef void run_bands(const Job *job, Py_ssize_t begin, Py_ssize_t count) noexcept nogil:
@@ -502,7 +507,7 @@ cdef void run_bands(const Job *job, Py_ssize_t begin, Py_ssize_t count) noexcept
     cdef Py_ssize_t band
 
     for band in range(begin, begin + count):
-        run_band(job.x, job.y, band, job.rows, job.columns, job.x_step, job.y_step, job.work)
+        run_band(job.x, job.y, band, job.rows, job.columns, job.x_stride, job.y_stride, job.args)
 
 
 # A team's shares, and what their threads tell: the core they began on, -1 before, and their seconds
@@ -542,7 +547,7 @@ cdef double run_team(const Job *job, units_kernel run_units, Py_ssize_t units) n
         int member
         double best = HUGE_VAL
 
-    team.size = <int> min(job.work.team, units)
+    team.size = <int> min(job.args.team, units)
     for member in range(team.size):
         team.share[member].next = units * member // team.size
         team.share[member].end = units * (member + 1) // team.size
@@ -560,7 +565,7 @@ cdef double run(const Job *job) noexcept nogil:
     cdef Py_ssize_t unit = FD_WORD if job.columns else FD_BLOCK
     cdef Py_ssize_t units = (job.rows + unit - 1) // unit
 
-    if min(job.work.team, units) > 1:
+    if min(job.args.team, units) > 1:
         return run_team(job, run_bands if job.columns else run_blocks, units)
     if job.columns:
         run_bands(job, 0, units)
@@ -569,4 +574,4 @@ cdef double run(const Job *job) noexcept nogil:
     return 0
 
 
-kernels = PyCapsule_New(<void *> run, "fastdrop.kernel", NULL)
+kernel = PyCapsule_New(<void *> run, "fastdrop.kernel", NULL)

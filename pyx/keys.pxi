@@ -1,4 +1,4 @@
-"""Key, Stream and what `rng=` accepts; compiled with the front door, which reads them each call."""
+"""Key, KeyStream and what `rng=` accepts; compiled with the core, which reads them each call."""
 cimport cython
 import numpy as np
 
@@ -197,7 +197,7 @@ cdef Key key_of_words(uint64_t k0, uint64_t k1):
 
 
 @cython.final
-cdef class Stream:
+cdef class KeyStream:
     """A key and a count of calls: call n that decides by chance takes ``key.fold_in(n)``.
 
     The process has one, for ``rng=None``, and so has each layer that is built with a seed. The
@@ -219,21 +219,21 @@ cdef class Stream:
         self.key = key
         self.calls = calls
 
-    cdef int take(self, fd_rule *rule) except -1:
+    cdef int take(self, fd_mask_params *params) except -1:
         cdef uint64_t words[2]
         if self.calls >= 2**63:
             raise OverflowError("a stream has no more than 2**63 keys")
         fd_fold_in(words, self.key.k0, self.key.k1, self.calls)
         self.calls += 1
-        rule.k0 = words[0]
-        rule.k1 = words[1]
+        params.k0 = words[0]
+        params.k1 = words[1]
 
     def __reduce__(self):
-        from fastdrop.keys import Stream
-        return Stream, (self.key, self.calls)
+        from fastdrop.keys import KeyStream
+        return KeyStream, (self.key, self.calls)
 
 
-cdef Stream process_stream = Stream(Key(None))
+cdef KeyStream process_stream = KeyStream(Key(None))
 
 
 def restart_process_stream(Key key not None):
@@ -249,14 +249,14 @@ cdef tuple last_seed = (None, None)
 
 
 cpdef object check_rng(rng):
-    """What `take_key` draws from: a Key, a Stream, or the lock and the capsule of a BitGenerator.
+    """What `next_key` draws from: a Key, a KeyStream, or a BitGenerator's lock and capsule.
 
     Afterwards no code of the caller's own runs, such as that of a subclass.
     """
     global last_seed
     if rng is None:
         return process_stream
-    if isinstance(rng, (Key, Stream)):
+    if isinstance(rng, (Key, KeyStream)):
         return rng
     if isinstance(rng, (Generator, BitGenerator)):
         source = rng.bit_generator if isinstance(rng, Generator) else rng
@@ -276,19 +276,19 @@ cpdef object check_rng(rng):
     )
 
 
-cdef int take_key(source, fd_rule *rule) except -1:
+cdef int next_key(source, fd_mask_params *params) except -1:
     """Set the rule's key from what `check_rng` returned; a generator or a stream advances."""
     cdef bitgen_t *bits
-    if isinstance(source, Stream):
-        (<Stream> source).take(rule)
+    if isinstance(source, KeyStream):
+        (<KeyStream> source).take(params)
     elif isinstance(source, Key):
-        rule.k0 = (<Key> source).k0
-        rule.k1 = (<Key> source).k1
+        params.k0 = (<Key> source).k0
+        params.k1 = (<Key> source).k1
     else:
         bits = <bitgen_t *> PyCapsule_GetPointer(source[1], "BitGenerator")
         with source[0]:
-            rule.k0 = bits.next_uint64(bits.state)
-            rule.k1 = bits.next_uint64(bits.state)
+            params.k0 = bits.next_uint64(bits.state)
+            params.k1 = bits.next_uint64(bits.state)
     return 0
 
 

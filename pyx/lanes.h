@@ -97,21 +97,21 @@ typedef struct {
     uint64_t k0, k1;    /* the key */
     uint64_t threshold; /* T: a 16-bit draw below it drops, */
     uint64_t tie;       /* L: and one equal to it does where the element's own hash is below L */
-} fd_rule;
+} fd_mask_params;
 
 /* T and L of floor(p * 2^80), exactly, for any double 0 < p < 1: p is m * 2^e with an integer m
  * of 53 bits, so the product is a shift of m. */
-FD_INLINE void fd_set_probability(fd_rule *rule, double p)
+FD_INLINE void fd_set_probability(fd_mask_params *params, double p)
 {
     int exponent;
     uint64_t m = (uint64_t)ldexp(frexp(p, &exponent), 53);
     int shift = exponent - 53 + 80; /* at most 27, as p < 1 */
     if (shift > 0) {
-        rule->threshold = m >> (64 - shift);
-        rule->tie = m << shift;
+        params->threshold = m >> (64 - shift);
+        params->tie = m << shift;
     } else {
-        rule->threshold = 0;
-        rule->tie = shift > -64 ? m >> -shift : 0;
+        params->threshold = 0;
+        params->tie = shift > -64 ? m >> -shift : 0;
     }
 }
 
@@ -141,7 +141,7 @@ FD_INLINE uint64_t fd_lane(int v, int l)
 }
 
 /* State word j of lane l of a block is hash2(64 * block + 4 * l + j). */
-FD_INLINE void fd_seed(fd_lanes *lanes, const fd_rule *rule, uint64_t block)
+FD_INLINE void fd_seed(fd_lanes *lanes, const fd_mask_params *params, uint64_t block)
 {
     for (int v = 0; v < FD_VECTORS; ++v) {
         for (int j = 0; j < 4; ++j) {
@@ -151,7 +151,7 @@ FD_INLINE void fd_seed(fd_lanes *lanes, const fd_rule *rule, uint64_t block)
                 each[l] = 4 * fd_lane(v, l) + (uint64_t)j;
             memcpy(&index, each, sizeof index);
             index += 64 * block;
-            FD_HASH2(lanes->s[v][j], index, rule->k0, rule->k1);
+            FD_HASH2(lanes->s[v][j], index, params->k0, params->k1);
         }
     }
 }
@@ -233,30 +233,30 @@ FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint
 #endif
 
 /* Of the tied elements of the word that starts at element `first`, those that are dropped. */
-FD_RARE uint64_t fd_dropped_ties(uint64_t tied, fd_rule rule, uint64_t first)
+FD_RARE uint64_t fd_dropped_ties(uint64_t tied, fd_mask_params params, uint64_t first)
 {
-    const uint64_t a = rule.k0 ^ UINT64_C(0x6a09e667f3bcc909);
-    const uint64_t b = rule.k1 ^ UINT64_C(0xbb67ae8584caa73b);
+    const uint64_t a = params.k0 ^ UINT64_C(0x6a09e667f3bcc909);
+    const uint64_t b = params.k1 ^ UINT64_C(0xbb67ae8584caa73b);
     uint64_t dropped = 0;
     for (int i = 0; i < FD_WORD; ++i)
-        if (tied >> i & 1 && fd_hash2(first + (uint64_t)i, a, b) < rule.tie)
+        if (tied >> i & 1 && fd_hash2(first + (uint64_t)i, a, b) < params.tie)
             dropped |= UINT64_C(1) << i;
     return dropped;
 }
 
 /* The next step's 64 decisions, 1 = keep; `first` is the index of its first element. */
-FD_INLINE uint64_t fd_keep_word(fd_lanes *lanes, const fd_rule *rule, uint64_t first)
+FD_INLINE uint64_t fd_keep_word(fd_lanes *lanes, const fd_mask_params *params, uint64_t first)
 {
     uint64_t keep = 0, tied = 0;
     FD_UNROLL
     for (int v = 0; v < FD_VECTORS; v += 2) {
         const fd_vector a = fd_step(lanes->s[v]), b = fd_step(lanes->s[v + 1]);
         uint64_t equal;
-        keep |= fd_compare(a, b, rule->threshold, &equal) << (4 * FD_WIDTH * v);
+        keep |= fd_compare(a, b, params->threshold, &equal) << (4 * FD_WIDTH * v);
         tied |= equal << (4 * FD_WIDTH * v);
     }
     if (FD_UNLIKELY(tied))
-        keep = (keep | tied) & ~fd_dropped_ties(tied, *rule, first);
+        keep = (keep | tied) & ~fd_dropped_ties(tied, *params, first);
     return keep;
 }
 
@@ -267,27 +267,27 @@ typedef struct {
 } fd_words;
 
 /* Where a block begins, seed its lanes. */
-FD_INLINE void fd_enter(fd_words *words, const fd_rule *rule)
+FD_INLINE void fd_enter(fd_words *words, const fd_mask_params *params)
 {
     if (words->next % FD_BLOCK_WORDS == 0)
-        fd_seed(&words->lanes, rule, words->next / FD_BLOCK_WORDS);
+        fd_seed(&words->lanes, params, words->next / FD_BLOCK_WORDS);
 }
 
-FD_OUTLINE void fd_open(fd_words *words, const fd_rule *rule, uint64_t word)
+FD_OUTLINE void fd_seek(fd_words *words, const fd_mask_params *params, uint64_t word)
 {
     words->next = word;
     if (word % FD_BLOCK_WORDS != 0) {
-        fd_seed(&words->lanes, rule, word / FD_BLOCK_WORDS);
+        fd_seed(&words->lanes, params, word / FD_BLOCK_WORDS);
         for (uint64_t step = 0; step < word % FD_BLOCK_WORDS; ++step)
             for (int v = 0; v < FD_VECTORS; ++v)
                 fd_step(words->lanes.s[v]);
     }
 }
 
-FD_OUTLINE uint64_t fd_next(fd_words *words, const fd_rule *rule)
+FD_OUTLINE uint64_t fd_next(fd_words *words, const fd_mask_params *params)
 {
-    fd_enter(words, rule);
-    return fd_keep_word(&words->lanes, rule, FD_WORD * words->next++);
+    fd_enter(words, params);
+    return fd_keep_word(&words->lanes, params, FD_WORD * words->next++);
 }
 
 /* ---- packed masks --------------------------------------------------------------------- */
@@ -348,7 +348,7 @@ FD_INLINE uint64_t fd_repeat_bits(uint64_t bits, const fd_spread *spread)
 
 /* Turn a square of 64 x 64 bits: bit c of word r becomes bit r of word c (the halving exchange of
  * Warren, Hacker's Delight, 2nd edition, section 7-3). */
-FD_OUTLINE void fd_turn(uint64_t square[FD_WORD])
+FD_OUTLINE void fd_transpose64(uint64_t square[FD_WORD])
 {
     uint64_t low = UINT64_C(0x00000000ffffffff);
     for (int half = FD_WORD / 2; half; half /= 2, low ^= low << half)

@@ -28,14 +28,14 @@ cdef tuple check_noise(cnp.ndarray x, tuple noise):
     )
 
 
-cdef list steps_of(shape):
+cdef list strides_of(shape):
     """For each axis, how far its neighbours lie apart in C order; 0 for axes of length 1."""
-    steps = []
+    strides = []
     step = 1
     for n in reversed(shape):
-        steps.insert(0, 0 if n == 1 else step)
+        strides.insert(0, 0 if n == 1 else step)
         step *= n
-    return steps
+    return strides
 
 
 cdef cnp.ndarray words_for(Py_ssize_t decisions):
@@ -72,26 +72,26 @@ cdef int check_mask(cnp.ndarray x, cnp.ndarray mask, bint packed) except -1:
 cdef tuple packed_words(cnp.ndarray x, cnp.ndarray mask, bint packed):
     """A mask in words of bits, and for each axis of x how far its neighbours lie apart in them."""
     if packed:
-        steps = steps_of((<object> x).shape)
+        strides = strides_of((<object> x).shape)
         count, some = cnp.PyArray_SIZE(x), mask
     else:
         # An axis of stride 0, as of a broadcast mask, holds one decision.
         once = [slice(None if stride else 1) for stride in (<object> mask).strides]
         mask = mask[(*once, ...)]  # without the dots a 0-d mask would become a scalar
-        steps = [0] * (x.ndim - mask.ndim) + steps_of((<object> mask).shape)
+        strides = [0] * (x.ndim - mask.ndim) + strides_of((<object> mask).shape)
         count, some = mask.size, np.packbits(mask, bitorder="little")
     bits = words_for(count)
     bits.view(np.uint8)[: some.size] = some
-    return bits, steps
+    return bits, strides
 
 
-cdef int set_mask(Mask *mask, cnp.ndarray x, cnp.ndarray bits, steps) except -1:
+cdef int set_mask(Mask *mask, cnp.ndarray x, cnp.ndarray bits, strides) except -1:
     """Describe the mask whose decisions lie so far apart along the axes of x."""
     cdef:
         int axis
         list axes = []  # the inner ones first: elements and step, neighbours merged
 
-    for n, step in zip(reversed((<object> x).shape), reversed(steps)):
+    for n, step in zip(reversed((<object> x).shape), reversed(strides)):
         if axes and step == axes[-1][0] * axes[-1][1]:
             axes[-1][0] *= n
         elif n > 1:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MODULES = {"_machine", "_frontdoor", "_baseline", "_avx2", "_avx512"}
+MODULES = {"_machine", "_core", "_baseline", "_avx2", "_avx512"}
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "setup.py").exists(), reason="the source is not here, only its tests"
@@ -30,8 +30,8 @@ for argument; do
             --version) echo "$VERSION"; exit;;
         esac
         case $MEET$argument in
-            /*_frontdoor.c) own=frontdoor other=baseline;;
-            /*_baseline.c) own=baseline other=frontdoor;;
+            /*_core.c) own=core other=baseline;;
+            /*_baseline.c) own=baseline other=core;;
         esac
     fi
     previous=$argument

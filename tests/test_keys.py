@@ -10,7 +10,7 @@ import reference
 
 import fastdrop
 from fastdrop import Key
-from fastdrop.keys import Stream
+from fastdrop.keys import KeyStream
 
 
 @pytest.mark.parametrize("seed", [0, 42, 2**64, 2**200, np.uint8(7)])
@@ -59,7 +59,7 @@ def test_a_bool_is_no_number(flag):
         Key(0).fold_in,
         lambda n: Key(0).fold_in(1, n),
         Key(0).spawn,
-        lambda n: Stream(Key(0), n),
+        lambda n: KeyStream(Key(0), n),
     ):
         with pytest.raises(TypeError, match=f"must be an integer.*, but got .*{flag}"):
             call(flag)
@@ -90,7 +90,7 @@ def test_keys_are_values():
     assert eval(repr(key), {"Key": Key}) == key
     for twin in (copy.copy(key), copy.deepcopy(key), pickle.loads(pickle.dumps(key))):
         assert twin == key
-    assert b"_frontdoor" not in pickle.dumps(key)
+    assert b"_core" not in pickle.dumps(key)
 
 
 @pytest.mark.parametrize("name", ["k0", "words", "seed"])
@@ -137,7 +137,7 @@ def test_a_refused_seed_leaves_the_process_stream_alone():
 
 
 def test_a_stream_counts_and_pickles():
-    stream = Stream(Key(1), 7)
+    stream = KeyStream(Key(1), 7)
     assert fastdrop.dropout(np.ones(2), rng=stream, return_key=True)[1] == Key(1).fold_in(7)
     assert stream.calls == 8
     twin = pickle.loads(pickle.dumps(stream))
@@ -149,7 +149,7 @@ def test_a_stream_counts_and_pickles():
 
 
 def test_a_stream_ends_and_does_not_start_again():
-    stream = Stream(Key(1), 2**63 - 1)
+    stream = KeyStream(Key(1), 2**63 - 1)
     last = fastdrop.dropout(np.ones(2), rng=stream, return_key=True)[1]
     assert last == Key(1).fold_in(2**63 - 1)
     assert pickle.loads(pickle.dumps(stream)).calls == 2**63

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import fastdrop
-from fastdrop import kernels
+from fastdrop import cpu
 
 DIGEST = """
 import hashlib
@@ -45,14 +45,14 @@ print(fastdrop.show_config("dicts")["cpu_level"], digest.hexdigest())
 
 def test_the_level_in_use_is_the_forced_one_or_the_best():
     forced = os.environ.get("FASTDROP_SIMD")
-    assert kernels.level == (forced or kernels.available[0])
-    assert kernels.available[-1] == "baseline"
-    assert fastdrop.show_config("dicts")["cpu_level"] == kernels.level
+    assert cpu.level == (forced or cpu.available[0])
+    assert cpu.available[-1] == "baseline"
+    assert fastdrop.show_config("dicts")["cpu_level"] == cpu.level
 
 
 def test_every_level_gives_the_same_bytes(run_python):
     results = {}
-    for level in kernels.available:
+    for level in cpu.available:
         used, digest = run_python(DIGEST, env=os.environ | {"FASTDROP_SIMD": level}).split()
         assert used == level
         results[level] = digest
@@ -64,7 +64,7 @@ def test_an_unknown_level_is_an_import_error_that_lists_those_there_are(level, r
     result = run_python("import fastdrop", check=False, env=os.environ | {"FASTDROP_SIMD": level})
     assert result.returncode == 1
     assert f"ImportError: FASTDROP_SIMD is '{level}'" in result.stderr
-    assert ", ".join(kernels.available) in result.stderr
+    assert ", ".join(cpu.available) in result.stderr
 
 
 def test_a_level_that_the_cpu_lacks_is_an_import_error(run_python):
@@ -76,7 +76,7 @@ package.__path__ = importlib.util.find_spec("fastdrop").submodule_search_locatio
 sys.modules["fastdrop"] = package
 from fastdrop import _machine
 _machine.cpu_levels = lambda: ("baseline",)
-import fastdrop.kernels
+import fastdrop.cpu
 """
     result = run_python(script, check=False, env=os.environ | {"FASTDROP_SIMD": "avx512"})
     assert result.returncode == 1
@@ -90,9 +90,9 @@ def test_only_the_chosen_level_is_loaded(run_python):
 import sys, fastdrop
 print(*sorted(name for name in sys.modules if name.startswith("fastdrop._")))
 """
-    level = kernels.available[-1]
+    level = cpu.available[-1]
     loaded = run_python(script, env=os.environ | {"FASTDROP_SIMD": level}).split()
-    assert loaded == [f"fastdrop._{name}" for name in sorted([level, "frontdoor", "machine"])]
+    assert loaded == [f"fastdrop._{name}" for name in sorted([level, "core", "machine"])]
 
 
 def test_the_unbuilt_source_folder_says_what_to_do(tmp_path, run_python):
@@ -112,7 +112,7 @@ def test_show_config_prints_and_returns(capsys):
     assert config["forked"] is False
     assert fastdrop.show_config() is None
     printed = capsys.readouterr().out
-    assert f"cpu level: {kernels.level}" in printed
+    assert f"cpu level: {cpu.level}" in printed
     assert f"compiler: {config['compiler']}" in printed
     with pytest.raises(ValueError, match="mode must be"):
         fastdrop.show_config("yaml")

@@ -15,7 +15,7 @@ import pytest
 import threadpoolctl
 
 import fastdrop
-from fastdrop import _frontdoor, _machine, forks, kernels, threads
+from fastdrop import _core, _machine, cpu, forks, threads
 
 N = 40 * 16384 + 5
 
@@ -65,13 +65,13 @@ def test_a_refused_number_changes_nothing(n, error, setting):
 def test_team_sizes(setting):
     threads._setting = 4
     most = 4 if _machine.openmp else 1
-    team_size, block = _frontdoor.team_size, _frontdoor.BLOCK
-    assert team_size(None, _frontdoor.TEAM_PAYS_FROM) == most
-    assert team_size(None, _frontdoor.TEAM_PAYS_FROM - 1) == 1
+    team_size, block = _core.team_size, _core.BLOCK
+    assert team_size(None, _core.PARALLEL_MIN_SIZE) == most
+    assert team_size(None, _core.PARALLEL_MIN_SIZE - 1) == 1
     assert team_size(3, block) == 1
     assert team_size(3, block + 1) == min(2, most)
     assert team_size(1, 10**9) == 1
-    assert team_size(2**100, 10**9) == (_frontdoor.MAX_THREADS if _machine.openmp else 1)
+    assert team_size(2**100, 10**9) == (_core.MAX_THREADS if _machine.openmp else 1)
 
 
 # What a default call learns from the ones before: times are made up here.
@@ -83,7 +83,7 @@ ALLOWED = 1.1 * ALONE + 3e-6  # of a team
 @pytest.fixture
 def gauge():
     """A gauge that has seen the threads start, which took long."""
-    gauge = _frontdoor.Gauge()
+    gauge = _core.Gauge()
     for took in (1.0, 0.1):
         gauge.record(2, took, ALONE)
         assert gauge.lost == gauge.owed == 0
@@ -332,7 +332,7 @@ print({n: os.environ[n] for n in names if n in os.environ})
 """
     inherited = {k: v for k, v in os.environ.items() if k not in SPINNING}
     loaded, after = run_python(script, " ".join(SPINNING), env=inherited | told).splitlines()
-    assert eval(loaded) == (told or kernels.WAITS)
+    assert eval(loaded) == (told or cpu.WAITS)
     assert eval(after) == told
 
 
@@ -345,7 +345,7 @@ def test_gnu_openmp_takes_the_brief_waits(run_python):
     printed = run_python(script, env=environment, check=False).stderr
     if "GOMP_SPINCOUNT" not in printed:
         pytest.skip("a build with another OpenMP")
-    assert f"GOMP_SPINCOUNT = '{kernels.WAITS['GOMP_SPINCOUNT']}'" in printed
+    assert f"GOMP_SPINCOUNT = '{cpu.WAITS['GOMP_SPINCOUNT']}'" in printed
 
 
 @needs_fork

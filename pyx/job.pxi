@@ -3,12 +3,12 @@
 # Of self-normalizing networks (Klambauer et al. 2017, arXiv:1706.02515): minus the limit of SELU.
 cdef double ALPHA = 1.7580993408473766
 
-# What becomes of an element that is kept; one that is dropped is 0, but for SHIFT.
-cdef enum Form:
-    SELECT   # x
-    SCALE    # x / (1 - p)
-    SHIFT    # a x + b, so that mean 0 and variance 1 are kept where a dropped element is -ALPHA
-    SLOPE    # a x, the gradient of SHIFT
+# What becomes of an element that is kept; one that is dropped is 0, but for ALPHA_DROPOUT.
+cdef enum Mode:
+    MASK                 # x
+    DROPOUT              # x / (1 - p)
+    ALPHA_DROPOUT        # a x + b: mean 0 and variance 1 stay, where a dropped element is -ALPHA
+    ALPHA_DROPOUT_GRAD   # a x, the gradient of ALPHA_DROPOUT
 
 # Of the dtypes that packages add to NumPy, by their scalars' class: whether they are of numbers.
 cdef dict added_types = {}
@@ -35,27 +35,27 @@ cdef bint is_bfloat16(cnp.ndarray x):
     return cnp.PyTypeNum_ISUSERDEF(cnp.PyArray_TYPE(x)) and x.dtype.type.__name__ == "bfloat16"
 
 
-cdef int set_operation(Work *work, cnp.ndarray x, Form form, double p) except -1:
-    """Choose what is done to x's elements, and the numbers of the line."""
+cdef int set_operation(KernelArgs *args, cnp.ndarray x, Mode mode, double p) except -1:
+    """Choose what is done to x's elements, and the numbers of its computation."""
     cdef:
         Operation scaled
         double a
 
-    work.item_bits = <int> (8 * cnp.PyArray_ITEMSIZE(x))
-    work.line.scale, work.line.shift, work.line.dropped = 1, 0, 0
-    if form == SELECT:
-        work.operation = selecting(x)
+    args.item_bits = <int> (8 * cnp.PyArray_ITEMSIZE(x))
+    args.affine.scale, args.affine.shift, args.affine.dropped = 1, 0, 0
+    if mode == MASK:
+        args.operation = selecting(x)
         return 0
-    scaled = work.operation = scaling(x, form)
-    if form == SCALE:
-        work.line.scale = 1 / (1 - p)
+    scaled = args.operation = scaling(x, mode)
+    if mode == DROPOUT:
+        args.affine.scale = 1 / (1 - p)
         return 0
     a = 1 / sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
-    work.line.scale = a
-    if form == SHIFT:
-        work.operation = <Operation> (scaled + SHIFT_FLOAT16 - SCALE_FLOAT16)
-        work.line.shift = a * ALPHA * p
-        work.line.dropped = bits_of(a * ALPHA * p - a * ALPHA, scaled)
+    args.affine.scale = a
+    if mode == ALPHA_DROPOUT:
+        args.operation = <Operation> (scaled + SHIFT_FLOAT16 - SCALE_FLOAT16)
+        args.affine.shift = a * ALPHA * p
+        args.affine.dropped = bits_of(a * ALPHA * p - a * ALPHA, scaled)
     return 0
 
 
@@ -77,7 +77,7 @@ cdef Operation selecting(cnp.ndarray x) except PACK:
     raise TypeError(f"cannot drop elements of {size} bytes: convert x from its dtype {x.dtype}")
 
 
-cdef Operation scaling(cnp.ndarray x, Form form) except PACK:
+cdef Operation scaling(cnp.ndarray x, Mode mode) except PACK:
     """The operation that scales x's elements; complex ones are never shifted."""
     cdef int number = cnp.PyArray_TYPE(x)
     if number == cnp.NPY_FLOAT32:
@@ -86,13 +86,13 @@ cdef Operation scaling(cnp.ndarray x, Form form) except PACK:
         return SCALE_FLOAT64
     if number == cnp.NPY_FLOAT16:
         return SCALE_FLOAT16
-    if number == cnp.NPY_COMPLEX64 and form == SCALE:
+    if number == cnp.NPY_COMPLEX64 and mode == DROPOUT:
         return SCALE_COMPLEX64
-    if number == cnp.NPY_COMPLEX128 and form == SCALE:
+    if number == cnp.NPY_COMPLEX128 and mode == DROPOUT:
         return SCALE_COMPLEX128
     if is_bfloat16(x):
         return SCALE_BFLOAT16
-    if form == SCALE:
+    if mode == DROPOUT:
         raise TypeError(
             f"cannot drop elements of dtype {x.dtype} and scale the others: convert x to float32 "
             "or another float dtype, or pass scale=False to a function such as fastdrop.dropout"

@@ -1,4 +1,4 @@
-"""The front door: every check of a call, its key, and the way to the kernel.
+"""The core: every check of a call, its key, and the way to the kernel.
 
 Compiled, and on NumPy's C API, because in Python the same checks take longer than a multiplication
 of a thousand elements; still the one path that every array takes. Nothing is written, and no
@@ -19,26 +19,26 @@ from fastdrop import _machine
 include "keys.pxi"
 include "arrays.pxi"
 include "masks.pxi"
-include "operations.pxi"
-include "team.pxi"
+include "job.pxi"
+include "gauge.pxi"
 
 cnp.import_array()
 
 # Bytes of a result from which its stores bypass the cache: three quarters of the last level, as
 # measured on a CPU with 32 MiB of it, and no more than 32 MiB, as measured on one with 480 MiB, of
 # which a process gets a share. Smaller results are read again from the cache, and soon.
-cdef Py_ssize_t STREAM_FROM = min(3 * (_machine.last_level_cache() // 4), 2**25)
-if STREAM_FROM <= 0:
-    STREAM_FROM = 2**25
+cdef Py_ssize_t NONTEMPORAL_MIN_BYTES = min(3 * (_machine.last_level_cache() // 4), 2**25)
+if NONTEMPORAL_MIN_BYTES <= 0:
+    NONTEMPORAL_MIN_BYTES = 2**25
 
-cdef kernel run_kernel
+cdef kernel_function run_kernel
 
 
 def use(capsule, limit):
     """Take the kernel of a CPU level and the limit of a team; called once, at import."""
     global run_kernel, team_limit
     team_limit = limit
-    run_kernel = <kernel> PyCapsule_GetPointer(capsule, "fastdrop.kernel")
+    run_kernel = <kernel_function> PyCapsule_GetPointer(capsule, "fastdrop.kernel")
 
 
 cpdef double check_probability(p) except? -1:
@@ -77,7 +77,7 @@ cdef double as_real(p) except? -1:
     raise TypeError(f"p must be a real number, but got {p!r}")
 
 
-cpdef bint as_flag(value, str name) except -1:
+cpdef bint as_bool(value, str name) except -1:
     """Return a flag as a bool; reject anything else, such as an argument in another's place."""
     if value is True or value is False:
         return value is True
@@ -90,9 +90,9 @@ def dropout(
     x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
 ):
     """What `fastdrop.functional.dropout` documents."""
-    cdef Form form = SCALE if as_flag(scale, "scale") else SELECT
+    cdef Mode mode = DROPOUT if as_bool(scale, "scale") else MASK
     return drop(
-        x, p, training, inplace, rng, out, noise_shape, form, offset, return_key, num_threads
+        x, p, training, inplace, rng, out, noise_shape, mode, offset, return_key, num_threads
     )
 
 
@@ -100,14 +100,14 @@ def alpha_dropout(
     x, p, training, inplace, rng, out, noise_shape, bint gradient, offset, return_key, num_threads
 ):
     """What `fastdrop.functional.alpha_dropout` documents, or how a gradient passes through it."""
-    cdef Form form = SLOPE if gradient else SHIFT
+    cdef Mode mode = ALPHA_DROPOUT_GRAD if gradient else ALPHA_DROPOUT
     return drop(
-        x, p, training, inplace, rng, out, noise_shape, form, offset, return_key, num_threads
+        x, p, training, inplace, rng, out, noise_shape, mode, offset, return_key, num_threads
     )
 
 
 cdef object drop(
-    x, p, trains, in_place, rng, out, noise_shape, Form form, offset, returns_key, num_threads
+    x, p, trains, in_place, rng, out, noise_shape, Mode mode, offset, returns_key, num_threads
 ):
     """Decide by chance which elements are dropped."""
     cdef:
@@ -116,9 +116,9 @@ cdef object drop(
         object result
         cnp.ndarray source
         Py_ssize_t size, decisions
-        bint inplace = as_flag(in_place, "inplace"), return_key = as_flag(returns_key, "return_key")
-        bint drops = as_flag(trains, "training") and probability > 0
-        Work work
+        bint inplace = as_bool(in_place, "inplace"), return_key = as_bool(returns_key, "return_key")
+        bint drops = as_bool(trains, "training") and probability > 0
+        KernelArgs args
 
     # What runs the caller's own code comes first: afterwards no array can change under the checks.
     rng = check_rng(rng)
@@ -126,33 +126,33 @@ cdef object drop(
         num_threads = as_index(num_threads, "num_threads")
     noise = None if noise_shape is None else as_noise_shape(noise_shape)
     x = as_array(x, inplace)
-    source = plain(x)
+    source = as_base_array(x)
     decisions = size = cnp.PyArray_SIZE(source)
     if noise is not None:
         noise = check_noise(source, noise)
         decisions = size if noise is None else math.prod(noise)
-    work.offset = check_offset(index, decisions)
-    set_team(&work, num_threads, size)
-    result = check_target(x, source, inplace, out, drops)
+    args.offset = check_offset(index, decisions)
+    set_team(&args, num_threads, size)
+    result = output_array(x, source, inplace, out, drops)
 
     if not drops:
         if out is None:
             result = x
         else:
-            np.copyto(plain(result), apart(source, plain(result)))
+            np.copyto(as_base_array(result), apart(source, as_base_array(result)))
         return (result, None) if return_key else result
     if probability < 1:
-        set_operation(&work, source, form, probability)
+        set_operation(&args, source, mode, probability)
     if probability == 1 or size == 0:
         result = clear(source, result)
         return (result, None) if return_key else result
 
-    fd_set_probability(&work.rule, probability)
+    fd_set_probability(&args.params, probability)
     if noise is None:
-        result = carry_out(&work, source, result, None, None, 0, rng)
+        result = carry_out(&args, source, result, None, None, 0, rng)
     else:
-        result = carry_out(&work, source, result, None, steps_of(noise), decisions, rng)
-    return (result, key_of_words(work.rule.k0, work.rule.k1)) if return_key else result
+        result = carry_out(&args, source, result, None, strides_of(noise), decisions, rng)
+    return (result, key_of_words(args.params.k0, args.params.k1)) if return_key else result
 
 
 def keep_mask(shape, p, rng, offset, is_packed, num_threads):
@@ -160,19 +160,19 @@ def keep_mask(shape, p, rng, offset, is_packed, num_threads):
     cdef:
         double probability = check_probability(p)
         object index = as_index(offset, "offset")
-        bint packed = as_flag(is_packed, "packed")
+        bint packed = as_bool(is_packed, "packed")
         Py_ssize_t size = math.prod(shape)
         cnp.ndarray bits
-        Work work
+        KernelArgs args
 
     source = check_rng(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
-    work.offset = check_offset(index, size)
-    set_team(&work, num_threads, size)
+    args.offset = check_offset(index, size)
+    set_team(&args, num_threads, size)
     if not packed:
         kept = np.ones(shape, np.bool_)
-        return drop(kept, p, True, True, rng, None, None, SELECT, index, False, num_threads)
+        return drop(kept, p, True, True, rng, None, None, MASK, index, False, num_threads)
     if probability == 1 or size == 0:
         return np.zeros((size + 7) // 8, np.uint8)
     if probability == 0:
@@ -180,9 +180,9 @@ def keep_mask(shape, p, rng, offset, is_packed, num_threads):
         bits[-1] >>= (8 - size % 8) % 8
         return bits
     bits = np.empty((size + 7) // 8, np.uint8)
-    fd_set_probability(&work.rule, probability)
-    take_key(source, &work.rule)
-    pack(&work, bits, size)
+    fd_set_probability(&args.params, probability)
+    next_key(source, &args.params)
+    pack(&args, bits, size)
     return bits
 
 
@@ -190,117 +190,123 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
     """What `fastdrop.masks.apply_mask` documents."""
     cdef:
         double probability = check_probability(p)
-        bint inplace = as_flag(in_place, "inplace"), packed = as_flag(is_packed, "packed")
-        bint scale = as_flag(scales, "scale")
-        object result, bits, steps
+        bint inplace = as_bool(in_place, "inplace"), packed = as_bool(is_packed, "packed")
+        bint scale = as_bool(scales, "scale")
+        object result, bits, strides
         cnp.ndarray source
-        Work work
+        KernelArgs args
 
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
-    mask = plain(convert(mask, "mask"))
+    mask = as_base_array(convert(mask, "mask"))
     x = as_array(x, inplace)
-    source = plain(x)
+    source = as_base_array(x)
     check_mask(source, mask, packed)
-    set_team(&work, num_threads, cnp.PyArray_SIZE(source))
-    result = check_target(x, source, inplace, out, True)
-    set_operation(&work, source, SCALE if scale and 0 < probability < 1 else SELECT, probability)
+    set_team(&args, num_threads, cnp.PyArray_SIZE(source))
+    result = output_array(x, source, inplace, out, True)
+    set_operation(&args, source, DROPOUT if scale and 0 < probability < 1 else MASK, probability)
     if cnp.PyArray_SIZE(source) == 0 or (scale and probability == 1):
         return clear(source, result)
-    bits, steps = packed_words(source, mask, packed)
-    return carry_out(&work, source, result, bits, steps, 0, None)
+    bits, strides = packed_words(source, mask, packed)
+    return carry_out(&args, source, result, bits, strides, 0, None)
 
 
 cdef object carry_out(
-    Work *work, cnp.ndarray source, result, cnp.ndarray bits, steps, Py_ssize_t decisions, rng
+    KernelArgs *args,
+    cnp.ndarray source,
+    result,
+    cnp.ndarray bits,
+    strides,
+    Py_ssize_t decisions,
+    rng,
 ):
     """Do the work, and return the result: `result`, or a fresh array where that is None.
 
-    Without `steps` the stream decides each element. With them they say, for each axis, how far its
-    neighbours lie from one another in `bits`, a packed mask, which, if None, is drawn here, of so
-    many decisions.
+    Without `strides` the stream decides each element. With them they say, for each axis, how far
+    its neighbours lie from one another in `bits`, a packed mask, which, if None, is drawn here, of
+    so many decisions.
     """
     cdef:
         cnp.ndarray target
         Mask mask
         bint draws = bits is None
-        object pieces = None
+        object buffers = None
 
     if result is None:
         result = target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
-        work.stream = False  # a fresh page the system has just filled with zeros
+        args.nontemporal = False  # a fresh page the system has just filled with zeros
     else:
-        target = plain(result)
+        target = as_base_array(result)
         source = apart(source, target)
         # In place the lines are read anyway.
-        work.stream = (
+        args.nontemporal = (
             cnp.PyArray_DATA(source) != cnp.PyArray_DATA(target)
-            and cnp.PyArray_NBYTES(target) >= STREAM_FROM
+            and cnp.PyArray_NBYTES(target) >= NONTEMPORAL_MIN_BYTES
         )
-    work.mask = NULL
-    columns = has_columns(source) and has_columns(target) and steps is None
+    args.mask = NULL
+    columns = has_columns(source) and has_columns(target) and strides is None
     if not columns:
         order = memory_order(source)
         if order is not None and order == memory_order(target):
             # As C-ordered arrays with a mask whose bits lie elsewhere: by the general path their
             # elements would be gathered one by one.
-            if steps is None:
-                steps = steps_of((<object> source).shape)
+            if strides is None:
+                strides = strides_of((<object> source).shape)
                 decisions = cnp.PyArray_SIZE(source)
             source, target = source.transpose(order), target.transpose(order)
-            steps = [steps[axis] for axis in order]
-    if steps is not None:
+            strides = [strides[axis] for axis in order]
+    if strides is not None:
         if bits is None:
             bits = words_for(decisions)
-        set_mask(&mask, source, bits, steps)
+        set_mask(&mask, source, bits, strides)
     if not columns and not (cnp.PyArray_ISCARRAY_RO(source) and cnp.PyArray_ISCARRAY(target)):
-        pieces = in_pieces(source, target)
-        work.team = 1
-        work.gauged = False
-        work.stream = False
+        buffers = in_buffers(source, target)
+        args.team = 1
+        args.gauged = False
+        args.nontemporal = False
     if draws:
-        take_key(rng, &work.rule)
-    if steps is not None:
+        next_key(rng, &args.params)
+    if strides is not None:
         if draws:
-            pack(work, bits, decisions)
-        work.mask = &mask
-        work.offset = 0  # among the mask's elements
+            pack(args, bits, decisions)
+        args.mask = &mask
+        args.offset = 0  # among the mask's elements
     if columns:
-        run_columns(source, target, work)
-    elif pieces is None:
-        run(source, target, work)
+        run_columns(source, target, args)
+    elif buffers is None:
+        run(source, target, args)
     else:
-        with pieces:
-            for source_piece, target_piece in pieces:
-                run(source_piece, target_piece, work)
-                work.offset += <uint64_t> source_piece.size
-    work.mask = NULL
+        with buffers:
+            for source_part, target_part in buffers:
+                run(source_part, target_part, args)
+                args.offset += <uint64_t> source_part.size
+    args.mask = NULL
     return result
 
 
-cdef int run(cnp.ndarray x, cnp.ndarray y, const Work *work) except -1:
+cdef int run(cnp.ndarray x, cnp.ndarray y, const KernelArgs *args) except -1:
     """Call the kernel on contiguous native arrays."""
     cdef Job job
 
     job.x, job.y = <const char *> cnp.PyArray_DATA(x), <char *> cnp.PyArray_DATA(y)
-    job.rows, job.columns, job.work = cnp.PyArray_SIZE(x), 0, work
+    job.rows, job.columns, job.args = cnp.PyArray_SIZE(x), 0, args
     return launch(&job)
 
 
-cdef int run_columns(cnp.ndarray x, cnp.ndarray y, const Work *work) except -1:
+cdef int run_columns(cnp.ndarray x, cnp.ndarray y, const KernelArgs *args) except -1:
     """Call the kernel on arrays with contiguous columns."""
     cdef Job job
 
     job.x, job.y = <const char *> cnp.PyArray_DATA(x), <char *> cnp.PyArray_DATA(y)
-    job.rows, job.columns, job.work = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), work
-    job.x_step, job.y_step = cnp.PyArray_STRIDE(x, 1), cnp.PyArray_STRIDE(y, 1)
+    job.rows, job.columns, job.args = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), args
+    job.x_stride, job.y_stride = cnp.PyArray_STRIDE(x, 1), cnp.PyArray_STRIDE(y, 1)
     return launch(&job)
 
 
 cdef int launch(const Job *job) except -1:
     """Call the kernel without the GIL, and let the gauge see a default call."""
     cdef double since, took = 0, alone
-    cdef bint gauged = job.work.gauged
+    cdef bint gauged = job.args.gauged
 
     with nogil:
         since = fd_seconds() if gauged else 0
@@ -308,25 +314,25 @@ cdef int launch(const Job *job) except -1:
         if gauged:  # before the wait for the GIL, which says nothing of the team
             took = fd_seconds() - since
     if gauged:
-        gauge.record(job.work.team if alone else 1, took, alone)
+        gauge.record(job.args.team if alone else 1, took, alone)
     return 0
 
 
-cdef int pack(const Work *work, cnp.ndarray bits, Py_ssize_t decisions) except -1:
-    """Draw a packed mask of so many decisions, by the work's key, p and offset."""
+cdef int pack(const KernelArgs *args, cnp.ndarray bits, Py_ssize_t decisions) except -1:
+    """Draw a packed mask of so many decisions, by the call's key, p and offset."""
     cdef:
-        Work packing = work[0]
+        KernelArgs packing = args[0]
         Job job
 
     packing.operation = PACK
     packing.item_bits = 1
     packing.mask = NULL
-    packing.stream = False
-    if decisions < FD_TEAM_PAYS_FROM:
+    packing.nontemporal = False
+    if decisions < FD_PARALLEL_MIN_SIZE:
         packing.team = 1
         packing.gauged = False
     job.x = job.y = <char *> cnp.PyArray_DATA(bits)
-    job.rows, job.columns, job.work = decisions, 0, &packing
+    job.rows, job.columns, job.args = decisions, 0, &packing
     return launch(&job)
 
 

@@ -2,9 +2,9 @@
 
 # Elements from which a team is worth waking where the caller names no number of threads.
 cdef enum:
-    FD_TEAM_PAYS_FROM = 8 * FD_BLOCK
+    FD_PARALLEL_MIN_SIZE = 8 * FD_BLOCK
 
-BLOCK, TEAM_PAYS_FROM, MAX_THREADS = FD_BLOCK, FD_TEAM_PAYS_FROM, FD_MAX_THREADS  # for Python
+BLOCK, PARALLEL_MIN_SIZE, MAX_THREADS = FD_BLOCK, FD_PARALLEL_MIN_SIZE, FD_MAX_THREADS  # for Python
 
 # The first calls of a larger team start threads and give them memory, which takes milliseconds and
 # is not done again: they do not count.
@@ -89,17 +89,17 @@ cpdef int team_size(num_threads, Py_ssize_t size) except -1:
 
     if num_threads is not None:
         num_threads = as_thread_count(num_threads, "num_threads")
-    elif size < FD_TEAM_PAYS_FROM:
+    elif size < FD_PARALLEL_MIN_SIZE:
         return 1
     if blocks <= 1:
         return 1
     return <int> min(<Py_ssize_t> team_limit(num_threads), blocks)
 
 
-cdef int set_team(Work *work, num_threads, Py_ssize_t size) except -1:
+cdef int set_team(KernelArgs *args, num_threads, Py_ssize_t size) except -1:
     """Choose a call's threads; a number that the caller named is kept."""
-    work.team = team_size(num_threads, size)
-    work.gauged = num_threads is None and work.team > 1
-    if work.gauged and not gauge.allows_team():
-        work.team = 1
+    args.team = team_size(num_threads, size)
+    args.gauged = num_threads is None and args.team > 1
+    if args.gauged and not gauge.allows_team():
+        args.team = 1
     return 0

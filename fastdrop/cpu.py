@@ -8,6 +8,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# Before OpenMP is loaded here: it looks whether that was there already.
+from fastdrop import forks as forks
+
 WAITS = {"GOMP_SPINCOUNT": "40000", "KMP_BLOCKTIME": "1"}
 """How long idle threads spin: turns of a loop in GNU OpenMP (half a millisecond where it was
 measured), milliseconds in LLVM's.
@@ -34,12 +37,12 @@ def _brief_waits() -> Iterator[None]:
 
 try:
     with _brief_waits():
-        import fastdrop._frontdoor as _frontdoor  # this form tells which module is missing
+        import fastdrop._core as _core  # this form tells which module is missing
         import fastdrop._machine as _machine
 
         _machine.openmp_threads()  # LLVM's reads its settings in the first call
 except ModuleNotFoundError as error:
-    if error.name not in ("fastdrop._frontdoor", "fastdrop._machine"):
+    if error.name not in ("fastdrop._core", "fastdrop._machine"):
         raise
     raise ImportError(
         f"the fastdrop in {os.path.dirname(__file__)} is source without its compiled part: run "
@@ -74,4 +77,4 @@ level = _chosen()
 """The level in use."""
 
 # Only this one is imported: a level's module may use its instructions anywhere, at import too.
-_frontdoor.use(importlib.import_module(f"fastdrop._{level}").kernels, threads.team_limit)
+_core.use(importlib.import_module(f"fastdrop._{level}").kernel, threads.team_limit)
