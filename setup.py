@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -114,6 +115,7 @@ class BuildKernels(build_ext):
             for need, probe in NEEDS.items():
                 if reason := self.failure(probe):
                     fail(f"fastdrop needs {need}, but {self.cc()} fails ({reason}): run {INSTALL}")
+        self.render_table()
         openmp_compile, openmp_link = self.find_openmp()
         for extension in list(self.extensions):
             level = LEVELS.get(extension.name.rpartition("_")[2], [])
@@ -124,6 +126,13 @@ class BuildKernels(build_ext):
             extension.extra_compile_args = [*optimize, *openmp_compile, *level]
             extension.extra_link_args = openmp_link
         self.compile_changed()
+
+    def render_table(self):
+        """Write the sources that are made from the table of operations into the build folder."""
+        self.rendered = os.path.join(self.build_temp, "rendered")
+        runpy.run_path("pyx/operations.py")["render"](self.rendered)
+        for extension in self.extensions:
+            extension.include_dirs.append(self.rendered)
 
     def compile_changed(self):
         """Translate and compile each extension whose fingerprint is not that of its last build."""
@@ -145,7 +154,7 @@ class BuildKernels(build_ext):
             generated = cythonize(
                 self.extensions,
                 build_dir=folder,
-                include_path=["pyx"],
+                include_path=["pyx", self.rendered],
                 compiler_directives={"language_level": 3, "cdivision": True},
             )
             for extension, translated in zip(self.extensions, generated, strict=True):
@@ -231,7 +240,7 @@ def extension(name):
         f"fastdrop._{name}",
         [f"pyx/_{name}.pyx"],
         include_dirs=["pyx", numpy.get_include()],
-        depends=["setup.py", *glob("pyx/*.h"), *glob("pyx/*.px[di]")],
+        depends=["setup.py", *glob("pyx/*.h"), *glob("pyx/*.px[di]"), "pyx/operations.py"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
     )
 

@@ -7,9 +7,10 @@ generator advanced, before the last check has passed and the last byte is alloca
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport sqrt
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from kernels cimport *
+from operations cimport *
 
 import math
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from fastdrop import _machine
 
 include "keys.pxi"
 include "arrays.pxi"
+include "walk.pxi"
 include "masks.pxi"
 include "job.pxi"
 include "gauge.pxi"
@@ -31,14 +33,14 @@ cdef Py_ssize_t NONTEMPORAL_MIN_BYTES = min(3 * (_machine.last_level_cache() // 
 if NONTEMPORAL_MIN_BYTES <= 0:
     NONTEMPORAL_MIN_BYTES = 2**25
 
-cdef kernel_function run_kernel
+cdef const Kernel *kernel
 
 
 def use(capsule, limit):
     """Take the kernel of a CPU level and the limit of a team; called once, at import."""
-    global run_kernel, team_limit
+    global kernel, team_limit
     team_limit = limit
-    run_kernel = <kernel_function> PyCapsule_GetPointer(capsule, "fastdrop.kernel")
+    kernel = <const Kernel *> PyCapsule_GetPointer(capsule, "fastdrop.kernel")
 
 
 cpdef double check_probability(p) except? -1:
@@ -115,7 +117,8 @@ cdef object drop(
         object index = as_index(offset, "offset")
         object result
         cnp.ndarray source
-        Py_ssize_t size, decisions
+        Py_ssize_t size
+        Decisions decisions
         bint inplace = as_bool(in_place, "inplace"), return_key = as_bool(returns_key, "return_key")
         bint drops = as_bool(trains, "training") and probability > 0
         KernelArgs args
@@ -127,11 +130,14 @@ cdef object drop(
     noise = None if noise_shape is None else as_noise_shape(noise_shape)
     x = as_array(x, inplace)
     source = as_base_array(x)
-    decisions = size = cnp.PyArray_SIZE(source)
+    size = cnp.PyArray_SIZE(source)
     if noise is not None:
         noise = check_noise(source, noise)
-        decisions = size if noise is None else math.prod(noise)
-    args.offset = check_offset(index, decisions)
+    if noise is None:
+        decide_each(&decisions, source)
+    else:
+        decide_shared(&decisions, source, noise)
+    args.offset = check_offset(index, decisions.count)
     set_team(&args, num_threads, size)
     result = output_array(x, source, inplace, out, drops)
 
@@ -148,10 +154,7 @@ cdef object drop(
         return (result, None) if return_key else result
 
     fd_set_probability(&args.params, probability)
-    if noise is None:
-        result = carry_out(&args, source, result, None, None, 0, rng)
-    else:
-        result = carry_out(&args, source, result, None, strides_of(noise), decisions, rng)
+    result = carry_out(&args, source, result, &decisions, None, rng)
     return (result, key_of_words(args.params.k0, args.params.k1)) if return_key else result
 
 
@@ -192,8 +195,9 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
         double probability = check_probability(p)
         bint inplace = as_bool(in_place, "inplace"), packed = as_bool(is_packed, "packed")
         bint scale = as_bool(scales, "scale")
-        object result, bits, strides
-        cnp.ndarray source
+        object result
+        cnp.ndarray source, bits
+        Decisions decisions
         KernelArgs args
 
     if num_threads is not None:
@@ -207,110 +211,114 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
     set_operation(&args, source, DROPOUT if scale and 0 < probability < 1 else MASK, probability)
     if cnp.PyArray_SIZE(source) == 0 or (scale and probability == 1):
         return clear(source, result)
-    bits, strides = packed_words(source, mask, packed)
-    return carry_out(&args, source, result, bits, strides, 0, None)
+    if packed:
+        decide_each(&decisions, source)
+    else:
+        mask = once(mask)
+        decide_shared(&decisions, source, (<object> mask).shape)
+    bits = words_of(mask, packed, args.team)
+    return carry_out(&args, source, result, &decisions, bits, None)
 
 
 cdef object carry_out(
     KernelArgs *args,
     cnp.ndarray source,
     result,
+    const Decisions *decisions,
     cnp.ndarray bits,
-    strides,
-    Py_ssize_t decisions,
     rng,
 ):
-    """Do the work, and return the result: `result`, or a fresh array where that is None.
+    """Work on the arrays and return the result: `result`, or a new array where that is None.
 
-    Without `strides` the stream decides each element. With them they say, for each axis, how far
-    its neighbours lie from one another in `bits`, a packed mask, which, if None, is drawn here, of
-    so many decisions.
+    `bits` is the mask that was given, in words, or None where one is drawn with a key from `rng`.
     """
     cdef:
         cnp.ndarray target
-        Mask mask
-        bint draws = bits is None
-        object buffers = None
+        Walk walk
+        MaskPlan plan
+        bint fresh = result is None
+        list words = []
 
-    if result is None:
+    if fresh:
         result = target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
-        args.nontemporal = False  # a fresh page the system has just filled with zeros
     else:
         target = as_base_array(result)
         source = apart(source, target)
-        # In place the lines are read anyway.
-        args.nontemporal = (
-            cnp.PyArray_DATA(source) != cnp.PyArray_DATA(target)
-            and cnp.PyArray_NBYTES(target) >= NONTEMPORAL_MIN_BYTES
-        )
+    choose_walk(&walk, source, target, selects(args))
+    args.nontemporal = not fresh and pays_nontemporal(&walk, source, target)
     args.mask = NULL
-    columns = has_columns(source) and has_columns(target) and strides is None
-    if not columns:
-        order = memory_order(source)
-        if order is not None and order == memory_order(target):
-            # As C-ordered arrays with a mask whose bits lie elsewhere: by the general path their
-            # elements would be gathered one by one.
-            if strides is None:
-                strides = strides_of((<object> source).shape)
-                decisions = cnp.PyArray_SIZE(source)
-            source, target = source.transpose(order), target.transpose(order)
-            strides = [strides[axis] for axis in order]
-    if strides is not None:
-        if bits is None:
-            bits = words_for(decisions)
-        set_mask(&mask, source, bits, strides)
-    if not columns and not (cnp.PyArray_ISCARRAY_RO(source) and cnp.PyArray_ISCARRAY(target)):
-        buffers = in_buffers(source, target)
-        args.team = 1
-        args.gauged = False
-        args.nontemporal = False
-    if draws:
+    if bits is None and decisions.each and walk.in_c_order:
         next_key(rng, &args.params)
-    if strides is not None:
-        if draws:
-            pack(args, bits, decisions)
-        args.mask = &mask
-        args.offset = 0  # among the mask's elements
-    if columns:
-        run_columns(source, target, args)
-    elif buffers is None:
-        run(source, target, args)
-    else:
-        with buffers:
-            for source_part, target_part in buffers:
-                run(source_part, target_part, args)
-                args.offset += <uint64_t> source_part.size
+        launch(args, source, target, &walk)
+        return result
+
+    plan_mask(&plan, &walk, source, decisions)
+    for i in range(plan.transpositions):
+        words.append(np.empty(plan.words[i], np.uint64))
+    if bits is None:
+        bits = words_for(decisions.count)
+        next_key(rng, &args.params)  # nothing after it can fail
+        pack(args, bits, decisions.count)
+    plan.mask.bits = arrange(&plan, bits, words, args.team)
+    args.mask = &plan.mask
+    args.offset = 0  # among the mask's elements
+    launch(args, source, target, &walk)
     args.mask = NULL
     return result
 
 
-cdef int run(cnp.ndarray x, cnp.ndarray y, const KernelArgs *args) except -1:
-    """Call the kernel on contiguous native arrays."""
+cdef bint pays_nontemporal(const Walk *walk, cnp.ndarray x, cnp.ndarray y):
+    """Return whether a result that is not fresh should be stored past the cache.
+
+    In fresh memory the system has just filled the page with zeros, in place the lines are read
+    anyway, and only contiguous rows have whole lines.
+    """
+    return (
+        (walk.contiguous or walk.layout.y_direct)
+        and cnp.PyArray_DATA(x) != cnp.PyArray_DATA(y)
+        and cnp.PyArray_NBYTES(y) >= NONTEMPORAL_MIN_BYTES
+    )
+
+
+cdef const uint64_t *arrange(MaskPlan *plan, cnp.ndarray bits, list words, int team) except NULL:
+    """Bring a packed mask into the order of the walk; return its words."""
+    cdef:
+        const uint64_t *source = <const uint64_t *> cnp.PyArray_DATA(bits)
+        Transposition *this
+        int i
+
+    for i in range(plan.transpositions):
+        this = &plan.transposition[i]
+        this.source = source
+        this.target = <uint64_t *> cnp.PyArray_DATA(words[i])
+        this.team = team
+        with nogil:
+            kernel.transpose(this)
+        source = this.target
+    return source
+
+
+cdef int launch(
+    const KernelArgs *args, cnp.ndarray x, cnp.ndarray y, const Walk *walk
+) except -1:
+    """Call the kernel on arrays."""
     cdef Job job
 
+    job.args = args
     job.x, job.y = <const char *> cnp.PyArray_DATA(x), <char *> cnp.PyArray_DATA(y)
-    job.rows, job.columns, job.args = cnp.PyArray_SIZE(x), 0, args
-    return launch(&job)
+    job.size = cnp.PyArray_SIZE(x)
+    job.layout = NULL if walk.contiguous else &walk.layout
+    return run(&job)
 
 
-cdef int run_columns(cnp.ndarray x, cnp.ndarray y, const KernelArgs *args) except -1:
-    """Call the kernel on arrays with contiguous columns."""
-    cdef Job job
-
-    job.x, job.y = <const char *> cnp.PyArray_DATA(x), <char *> cnp.PyArray_DATA(y)
-    job.rows, job.columns, job.args = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), args
-    job.x_stride, job.y_stride = cnp.PyArray_STRIDE(x, 1), cnp.PyArray_STRIDE(y, 1)
-    return launch(&job)
-
-
-cdef int launch(const Job *job) except -1:
+cdef int run(const Job *job) except -1:
     """Call the kernel without the GIL, and let the gauge see a default call."""
     cdef double since, took = 0, alone
     cdef bint gauged = job.args.gauged
 
     with nogil:
         since = fd_seconds() if gauged else 0
-        alone = run_kernel(job)
+        alone = kernel.run(job)
         if gauged:  # before the wait for the GIL, which says nothing of the team
             took = fd_seconds() - since
     if gauged:
@@ -332,8 +340,10 @@ cdef int pack(const KernelArgs *args, cnp.ndarray bits, Py_ssize_t decisions) ex
         packing.team = 1
         packing.gauged = False
     job.x = job.y = <char *> cnp.PyArray_DATA(bits)
-    job.rows, job.columns, job.args = decisions, 0, &packing
-    return launch(&job)
+    job.args = &packing
+    job.size = decisions
+    job.layout = NULL
+    return run(&job)
 
 
 cdef uint64_t check_offset(index, Py_ssize_t size) except? 1:

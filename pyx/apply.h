@@ -1,15 +1,18 @@
 /* What a keep word makes of 64 elements, for every dtype: selected, scaled, or scaled and shifted.
  *
  * One loop (FD_APPLY) serves them all: load a vector, compute, choose by the word's bits, store.
- * What differs stands apart from it: the choice by the size of a unit (fd_choose8 .. 64, written
- * per CPU level) and the computation by the kind of number (fd_float16 .. fd_as_is, written once,
- * but for float16, for which x86 has instructions). A kept element goes through the same IEEE
- * operations at every level, so its bytes are the same.
+ * The choice is made by the size of a unit (choose.h). The computation depends on the kind of number
+ * and is written once, except for float16, for which x86 has instructions. A kept element goes
+ * through the same IEEE operations at every level, so its bytes are the same. operations.py says
+ * which operations there are.
  */
 #ifndef FD_APPLY_H
 #define FD_APPLY_H
 
-#include "lanes.h"
+#include "bits.h"
+#include "choose.h"
+#include "copy.h"
+#include "operations.h" /* made from operations.py */
 
 /* A kept element x becomes x * scale + shift, a dropped one the bits `dropped`, repeated to 64.
  * Kinds of number that need no shift, or no scale, do not look at it; what they drop is zero. */
@@ -18,29 +21,6 @@ typedef struct {
     uint64_t dropped;
 } fd_affine;
 
-/* Elements by what is done to them. To select, the size is all that matters; */
-typedef struct { uint8_t bytes[1]; } fd_select1;
-typedef struct { uint8_t bytes[2]; } fd_select2;
-typedef struct { uint8_t bytes[4]; } fd_select4;
-typedef struct { uint8_t bytes[8]; } fd_select8;
-typedef struct { uint8_t bytes[16]; } fd_select16;
-typedef struct { uint8_t bytes[32]; } fd_select32;
-/* these are scaled, a complex number by parts; */
-typedef struct { uint16_t bits; } fd_scale_float16;
-typedef struct { uint16_t bits; } fd_scale_bfloat16;
-typedef struct { float value; } fd_scale_float32;
-typedef struct { double value; } fd_scale_float64;
-typedef struct { float parts[2]; } fd_scale_complex64;
-typedef struct { double parts[2]; } fd_scale_complex128;
-/* these are scaled and shifted; */
-typedef struct { uint16_t bits; } fd_shift_float16;
-typedef struct { uint16_t bits; } fd_shift_bfloat16;
-typedef struct { float value; } fd_shift_float32;
-typedef struct { double value; } fd_shift_float64;
-/* and of this there is one for 64 elements: the packed mask, which is the word itself. */
-typedef struct { uint64_t word; } fd_packed;
-
-typedef uint32_t fd_units32 __attribute__((vector_size(FD_BYTES)));
 typedef int32_t fd_ints32 __attribute__((vector_size(FD_BYTES)));
 typedef float fd_floats __attribute__((vector_size(FD_BYTES)));
 typedef double fd_doubles __attribute__((vector_size(FD_BYTES)));
@@ -49,7 +29,7 @@ typedef double fd_doubles __attribute__((vector_size(FD_BYTES)));
 
 /* How many bytes ahead of its reading the source is asked for: a few keep words, as measured to
  * help where it lies beyond the second-level cache. Nearer it costs nothing measurable. */
-enum { FD_AHEAD = 2048, FD_CACHE_LINE = 64 };
+enum { FD_AHEAD = 2048 };
 
 FD_INLINE void fd_prefetch(const void *x, size_t bytes)
 {
@@ -82,83 +62,6 @@ FD_INLINE fd_vector fd_broadcast(uint64_t word)
 {
     return (fd_vector){0} + word;
 }
-
-/* ---- the choice ----------------------------------------------------------------------- */
-
-/* fd_choose8 .. 64: units of so many bits from `kept` where their bit of the keep word is set, from
- * `dropped` else; the vector's first unit is number i of the word's 64. */
-#if FD_BYTES == 64
-#define FD_CHOOSE(unit, type, suffix, mask)                                                   \
-    FD_INLINE fd_vector fd_choose##unit(fd_vector kept, fd_vector dropped, uint64_t keep, int i) \
-    {                                                                                         \
-        return (fd_vector)_mm512_mask_mov_##suffix((type)dropped, (mask)(keep >> i), (type)kept); \
-    }
-FD_CHOOSE(8, __m512i, epi8, __mmask64)
-FD_CHOOSE(16, __m512i, epi16, __mmask32)
-FD_CHOOSE(32, __m512, ps, __mmask16) /* as floats, gcc masks the multiplication itself */
-FD_CHOOSE(64, __m512d, pd, __mmask8)
-#undef FD_CHOOSE
-#else
-typedef uint8_t fd_units8 __attribute__((vector_size(FD_BYTES)));
-typedef uint16_t fd_units16 __attribute__((vector_size(FD_BYTES)));
-
-/* A unit's bit: of the byte, of the 16 bits or of the half of a keep word in which it stands. */
-#define FD_4(n) 1u << (n), 1u << ((n) + 1), 1u << ((n) + 2), 1u << ((n) + 3)
-#define FD_4_TWICE(n)                                              \
-    1u << (n), 1u << (n), 1u << ((n) + 1), 1u << ((n) + 1),        \
-    1u << ((n) + 2), 1u << ((n) + 2), 1u << ((n) + 3), 1u << ((n) + 3)
-static const uint8_t fd_bit8[32] = {FD_4(0), FD_4(4), FD_4(0), FD_4(4),
-                                    FD_4(0), FD_4(4), FD_4(0), FD_4(4)};
-static const uint16_t fd_bit16[16] = {FD_4(0), FD_4(4), FD_4(8), FD_4(12)};
-static const uint32_t fd_bit32[32] = {FD_4(0),  FD_4(4),  FD_4(8),  FD_4(12),
-                                      FD_4(16), FD_4(20), FD_4(24), FD_4(28)};
-/* In halves of 32 bits: SSE2 compares no wider ones. */
-static const uint32_t fd_bit64[64] = {
-    FD_4_TWICE(0),  FD_4_TWICE(4),  FD_4_TWICE(8),  FD_4_TWICE(12),
-    FD_4_TWICE(16), FD_4_TWICE(20), FD_4_TWICE(24), FD_4_TWICE(28)};
-#undef FD_4
-#undef FD_4_TWICE
-
-FD_INLINE fd_vector fd_blend(fd_vector kept, fd_vector dropped, fd_vector mask)
-{
-    return (kept & mask) | (dropped & ~mask);
-}
-
-/* Each of the next bits' bytes in all the units that it decides. */
-FD_INLINE fd_units8 fd_spread_bytes(uint64_t bits)
-{
-#if FD_BYTES == 32
-    const __m256i from = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202,
-                                            0x0303030303030303);
-    return (fd_units8)_mm256_shuffle_epi8(_mm256_set1_epi32((int)bits), from);
-#else
-    const uint64_t everywhere = UINT64_C(0x0101010101010101);
-    const fd_vector both = {(bits & 0xff) * everywhere, (bits >> 8 & 0xff) * everywhere};
-    return (fd_units8)both;
-#endif
-}
-
-FD_INLINE fd_vector fd_choose8(fd_vector kept, fd_vector dropped, uint64_t keep, int i)
-{
-    fd_units8 bit;
-    memcpy(&bit, fd_bit8, sizeof bit);
-    return fd_blend(kept, dropped, (fd_vector)((fd_spread_bytes(keep >> i) & bit) == bit));
-}
-
-#define FD_CHOOSE(unit, units, bits, period)                                                  \
-    FD_INLINE fd_vector fd_choose##unit(fd_vector kept, fd_vector dropped, uint64_t keep, int i) \
-    {                                                                                         \
-        units bit;                                                                            \
-        memcpy(&bit, fd_bit##unit + (i % period) * (sizeof fd_bit##unit / period / sizeof(bits)), \
-               sizeof bit);                                                                   \
-        const bits some = (bits)(keep >> (i / period * period));                              \
-        return fd_blend(kept, dropped, (fd_vector)((bit & some) == bit));                     \
-    }
-FD_CHOOSE(16, fd_units16, uint16_t, 16)
-FD_CHOOSE(32, fd_units32, uint32_t, 32)
-FD_CHOOSE(64, fd_units32, uint32_t, 32)
-#undef FD_CHOOSE
-#endif
 
 /* ---- the computation ------------------------------------------------------------------ */
 
@@ -286,49 +189,42 @@ FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
     return fd_twice(fd_part(keep, units / 2, part / 2) >> (32 * (part % 2)));
 }
 
-/* Operations: a name, the bits of a unit, the computation, and whether it shifts. */
-#define FD_OPERATIONS(each)                   \
-    each(select1, 8, fd_as_is, 0)             \
-    each(select2, 16, fd_as_is, 0)            \
-    each(select4, 32, fd_as_is, 0)            \
-    each(select8, 64, fd_as_is, 0)            \
-    each(select16, 64, fd_as_is, 0)           \
-    each(select32, 64, fd_as_is, 0)           \
-    each(scale_float16, 16, fd_float16, 0)    \
-    each(scale_bfloat16, 16, fd_bfloat16, 0)  \
-    each(scale_float32, 32, fd_float32, 0)    \
-    each(scale_float64, 64, fd_float64, 0)    \
-    each(scale_complex64, 32, fd_float32, 0)  \
-    each(scale_complex128, 64, fd_float64, 0) \
-    each(shift_float16, 16, fd_float16, 1)    \
-    each(shift_bfloat16, 16, fd_bfloat16, 1)  \
-    each(shift_float32, 32, fd_float32, 1)    \
-    each(shift_float64, 64, fd_float64, 1)
+/* The type of an operation's elements: so many bytes, which may lie anywhere. */
+#define FD_ELEMENT(name, unit, units, compute, shifts)  \
+    typedef struct {                                    \
+        unsigned char bytes[(unit) / 8 * (units)];      \
+    } fd_##name;
+FD_OPERATIONS(FD_ELEMENT)
+#undef FD_ELEMENT
 
 /* fd_apply_NAME: the keep word's 64 elements from x to y, which may be x. */
-#define FD_APPLY(name, unit, compute, shifted)                                                   \
-    FD_INLINE void fd_apply_##name(const fd_##name *x, fd_##name *y, uint64_t keep, fd_affine affine, \
-                                   int nontemporal)                                                   \
-    {                                                                                            \
-        enum { width = 8 * FD_BYTES / unit, units = 8 * sizeof(fd_##name) / unit };              \
-        const fd_vector dropped = fd_broadcast(shifted ? affine.dropped : 0);                      \
-        const char *source = (const char *)x;                                                    \
-        char *target = (char *)y;                                                                \
-        fd_prefetch(x, FD_WORD * sizeof *x);                                                     \
-        for (int part = 0; part < units; ++part) {                                               \
-            const uint64_t word = fd_part(keep, units, part);                                    \
-            for (int i = 0; i < FD_WORD; i += width) {                                           \
-                fd_vector value;                                                                 \
-                memcpy(&value, source, sizeof value);                                            \
-                value = fd_choose##unit(compute(value, affine, shifted), dropped, word, i);        \
-                fd_store(target, value, nontemporal);                                                 \
-                source += FD_BYTES;                                                              \
-                target += FD_BYTES;                                                              \
-            }                                                                                    \
-        }                                                                                        \
+#define FD_APPLY(name, unit, units, compute, shifts)                                            \
+    FD_INLINE void fd_apply_##name(const fd_##name *x, fd_##name *y, uint64_t keep,             \
+                                   fd_affine affine, int nontemporal)                           \
+    {                                                                                           \
+        const fd_vector dropped = fd_broadcast(shifts ? affine.dropped : 0);                    \
+        const char *source = (const char *)x;                                                   \
+        char *target = (char *)y;                                                               \
+        fd_prefetch(x, FD_WORD * sizeof *x);                                                    \
+        for (int part = 0; part < units; ++part) {                                              \
+            const uint64_t word = fd_part(keep, units, part);                                   \
+            for (int i = 0; i < FD_WORD; i += 8 * FD_BYTES / unit) {                            \
+                fd_vector value;                                                                \
+                memcpy(&value, source, sizeof value);                                           \
+                value = fd_choose##unit(compute(value, affine, shifts), dropped, word, i);      \
+                fd_store(target, value, nontemporal);                                           \
+                source += FD_BYTES;                                                             \
+                target += FD_BYTES;                                                             \
+            }                                                                                   \
+        }                                                                                       \
     }
 FD_OPERATIONS(FD_APPLY)
 #undef FD_APPLY
+
+/* The element of a packed mask is the keep word itself: there is one for 64 decisions. */
+typedef struct {
+    uint64_t word;
+} fd_packed;
 
 FD_INLINE void fd_apply_packed(const fd_packed *x, fd_packed *y, uint64_t keep, fd_affine affine,
                                int nontemporal)
@@ -338,11 +234,12 @@ FD_INLINE void fd_apply_packed(const fd_packed *x, fd_packed *y, uint64_t keep, 
 }
 
 /* The one of them that fits y. */
-#define FD_APPLY_OF(name, unit, compute, shifted) fd_##name: fd_apply_##name,
-#define fd_apply(x, y, keep, affine, nontemporal)                                        \
-    _Generic(*(y), FD_OPERATIONS(FD_APPLY_OF) fd_packed: fd_apply_packed)(x, y, keep, affine, nontemporal)
+#define FD_APPLY_OF(name, unit, units, compute, shifts) fd_##name: fd_apply_##name,
+#define fd_apply(x, y, keep, affine, nontemporal)                              \
+    _Generic(*(y), FD_OPERATIONS(FD_APPLY_OF) fd_packed: fd_apply_packed)(     \
+        x, y, keep, affine, nontemporal)
 
-/* ---- the numbers ----------------------------------------------------------------- */
+/* ---- the numbers ---------------------------------------------------------------------- */
 
 /* The bits of a number in each dtype, repeated to 64. */
 FD_INLINE uint64_t fd_bits_float16(double value)

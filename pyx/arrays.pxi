@@ -3,9 +3,6 @@ cdef extern from "numpy/arrayobject.h":  # in the C API, but not in NumPy's own 
     cnp.ndarray PyArray_NewLikeArray(cnp.ndarray, cnp.NPY_ORDER, void *, int)
     cnp.ndarray PyArray_View(cnp.ndarray, void *, type)
 
-# Elements a piece of the general path holds: whole blocks, and small beside an L2 cache.
-cdef Py_ssize_t BUFFER = 2 * FD_BLOCK
-
 
 cpdef cnp.ndarray as_array(x, inplace, str name="x"):
     """Return x as an array of numbers."""
@@ -206,37 +203,29 @@ cdef int check_writable(cnp.ndarray y, str name) except -1:
         raise ValueError(f"{name} is read-only: pass a writable array, or drop out of place")
     if not cnp.PyArray_IS_C_CONTIGUOUS(y) and shares_elements(y):
         raise ValueError(
-            f"{name} has elements that share memory (shape {(<object> y).shape}, "
+            f"{name} has elements that share memory or interleave (shape {(<object> y).shape}, "
             f"strides {(<object> y).strides}): pass a copy"
         )
     return 0
 
 
 cdef bint shares_elements(cnp.ndarray y):
-    """Whether two elements of y have a byte in common."""
+    """Return whether elements of y may share memory: whether some axis does not step over the rest.
+
+    Strides that interleave without sharing a byte, which only `as_strided` makes, count as well.
+    """
     layout = zip((<object> y).strides, (<object> y).shape)
-    axes = sorted((abs(stride), n) for stride, n in layout if n > 1)
     reach = y.itemsize  # bytes that the axes so far span
-    for stride, n in axes:
+    for stride, n in sorted([(abs(stride), n) for stride, n in layout if n > 1]):
         if stride < reach:
-            break
+            return True
         reach += stride * (n - 1)
-    else:
-        return False
-    if axes[0][0] == 0:
-        return True
-    # Strides that interleave, which only as_strided makes: count the bytes that are touched.
-    touched = np.zeros(sum(stride * (n - 1) for stride, n in axes) + y.itemsize, np.bool_)
-    for byte in range(y.itemsize):
-        np.lib.stride_tricks.as_strided(
-            touched[byte:], [n for _, n in axes], [stride for stride, _ in axes]
-        )[...] = True
-    return touched.sum() < y.size * y.itemsize
+    return False
 
 
 cdef cnp.ndarray apart(cnp.ndarray x, cnp.ndarray y):
     """Return x, or a copy of it if writing y would change what is still to be read of x."""
-    return x.copy() if overlaps(x, y) else x
+    return x.copy(order="K") if overlaps(x, y) else x
 
 
 cdef bint overlaps(cnp.ndarray x, cnp.ndarray y):
@@ -252,48 +241,3 @@ cdef bint overlaps(cnp.ndarray x, cnp.ndarray y):
     if cnp.PyArray_DATA(x) == cnp.PyArray_DATA(y) and (<object> x).strides == (<object> y).strides:
         return False
     return np.may_share_memory(x, y, max_work=1)
-
-
-# How it lies in memory
-
-
-cdef bint has_columns(cnp.ndarray x):
-    """Whether x has two axes, of 64 elements or more, and contiguous columns."""
-    return (
-        cnp.PyArray_NDIM(x) == 2
-        and cnp.PyArray_STRIDE(x, 0) == cnp.PyArray_ITEMSIZE(x)
-        and min(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1)) >= 64
-        and cnp.PyArray_ISALIGNED(x)
-        and cnp.PyArray_ISNOTSWAPPED(x)
-    )
-
-
-cdef object memory_order(cnp.ndarray x):
-    """The order of x's axes in which x is contiguous; None for the C order, or if there is none."""
-    if cnp.PyArray_ISCARRAY_RO(x):
-        return None
-    strides = (<object> x).strides
-    order = sorted(range(x.ndim), key=strides.__getitem__, reverse=True)
-    return order if cnp.PyArray_ISCARRAY_RO(x.transpose(order)) else None
-
-
-cdef object in_buffers(cnp.ndarray x, cnp.ndarray y):
-    """Walk two arrays of any layout in C order, as pairs of contiguous native pieces."""
-    if cnp.PyTypeNum_ISUSERDEF(cnp.PyArray_TYPE(x)):  # which need not be known to nditer's casts
-        bits = np.dtype(f"u{cnp.PyArray_ITEMSIZE(x)}").newbyteorder(x.dtype.byteorder)
-        x, y = x.view(bits), y.view(bits)
-    if x.ndim == 0:  # NumPy before 2.3 reads a buffered one from anywhere
-        x, y = x.reshape(1), y.reshape(1)
-    native = x.dtype.newbyteorder("=")
-    return np.nditer(
-        [x, y],
-        flags=["external_loop", "buffered"],
-        op_flags=[
-            ["readonly", "contig", "aligned", "nbo"],
-            ["writeonly", "contig", "aligned", "nbo"],
-        ],
-        op_dtypes=[native, native],
-        order="C",
-        casting="equiv",
-        buffersize=BUFFER,
-    )

@@ -35,69 +35,74 @@ cdef bint is_bfloat16(cnp.ndarray x):
     return cnp.PyTypeNum_ISUSERDEF(cnp.PyArray_TYPE(x)) and x.dtype.type.__name__ == "bfloat16"
 
 
+cdef enum:
+    BFLOAT16 = 0        # in the tables below; NumPy's number 0 is bool, which is never scaled
+    FLOAT16 = cnp.NPY_FLOAT16
+    FLOAT32 = cnp.NPY_FLOAT32
+    FLOAT64 = cnp.NPY_FLOAT64
+    COMPLEX64 = cnp.NPY_COMPLEX64
+    COMPLEX128 = cnp.NPY_COMPLEX128
+    MAX_TYPE = 64       # above NumPy's own type numbers
+    MAX_ITEM_BYTES = 32
+
+# The operation that selects elements of so many bytes, and those that scale or shift a dtype; PACK
+# where there is none. And the bits of a number in the dtype that an operation shifts.
+cdef int[MAX_ITEM_BYTES + 1] select_by
+cdef int[MAX_TYPE] scale_by
+cdef int[MAX_TYPE] shift_by
+cdef (uint64_t (*)(double) noexcept nogil)[OPERATION_COUNT] bits_by
+
+include "lookup.pxi"  # made from operations.py: fills these tables
+
+
+cdef bint selects(const KernelArgs *args) noexcept:
+    """Return whether the operation keeps elements as they are, whatever their dtype."""
+    return args.operation == select_by[args.item_bits // 8]
+
+
 cdef int set_operation(KernelArgs *args, cnp.ndarray x, Mode mode, double p) except -1:
     """Choose what is done to x's elements, and the numbers of its computation."""
     cdef:
-        Operation scaled
+        Py_ssize_t size = cnp.PyArray_ITEMSIZE(x)
+        int number = BFLOAT16 if is_bfloat16(x) else cnp.PyArray_TYPE(x)
         double a
 
-    args.item_bits = <int> (8 * cnp.PyArray_ITEMSIZE(x))
+    args.item_bits = <int> (8 * size)
     args.affine.scale, args.affine.shift, args.affine.dropped = 1, 0, 0
+    args.operation = PACK
     if mode == MASK:
-        args.operation = selecting(x)
-        return 0
-    scaled = args.operation = scaling(x, mode)
+        if size <= MAX_ITEM_BYTES:
+            args.operation = select_by[size]
+    elif number < MAX_TYPE and number != cnp.NPY_BOOL or is_bfloat16(x):
+        if mode == DROPOUT:
+            args.operation = scale_by[number]
+        elif shift_by[number] != PACK:
+            args.operation = shift_by[number] if mode == ALPHA_DROPOUT else scale_by[number]
+    if args.operation == PACK:
+        reject_dtype(x, mode)
     if mode == DROPOUT:
         args.affine.scale = 1 / (1 - p)
-        return 0
-    a = 1 / sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
-    args.affine.scale = a
-    if mode == ALPHA_DROPOUT:
-        args.operation = <Operation> (scaled + SHIFT_FLOAT16 - SCALE_FLOAT16)
-        args.affine.shift = a * ALPHA * p
-        args.affine.dropped = bits_of(a * ALPHA * p - a * ALPHA, scaled)
+    elif mode != MASK:
+        a = 1 / sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
+        args.affine.scale = a
+        if mode == ALPHA_DROPOUT:
+            args.affine.shift = a * ALPHA * p
+            args.affine.dropped = bits_by[args.operation](a * ALPHA * p - a * ALPHA)
     return 0
 
 
-cdef Operation selecting(cnp.ndarray x) except PACK:
-    """The operation that keeps x's elements as they are."""
-    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(x)
-    if size == 1:
-        return SELECT1
-    if size == 2:
-        return SELECT2
-    if size == 4:
-        return SELECT4
-    if size == 8:
-        return SELECT8
-    if size == 16:
-        return SELECT16
-    if size == 32:
-        return SELECT32
-    raise TypeError(f"cannot drop elements of {size} bytes: convert x from its dtype {x.dtype}")
-
-
-cdef Operation scaling(cnp.ndarray x, Mode mode) except PACK:
-    """The operation that scales x's elements; complex ones are never shifted."""
-    cdef int number = cnp.PyArray_TYPE(x)
-    if number == cnp.NPY_FLOAT32:
-        return SCALE_FLOAT32
-    if number == cnp.NPY_FLOAT64:
-        return SCALE_FLOAT64
-    if number == cnp.NPY_FLOAT16:
-        return SCALE_FLOAT16
-    if number == cnp.NPY_COMPLEX64 and mode == DROPOUT:
-        return SCALE_COMPLEX64
-    if number == cnp.NPY_COMPLEX128 and mode == DROPOUT:
-        return SCALE_COMPLEX128
-    if is_bfloat16(x):
-        return SCALE_BFLOAT16
+cdef int reject_dtype(cnp.ndarray x, Mode mode) except -1:
+    """Raise for a dtype that has no operation in this mode."""
+    if mode == MASK:
+        raise TypeError(
+            f"cannot drop elements of {x.itemsize} bytes: convert x from its dtype {x.dtype}"
+        )
     if mode == DROPOUT:
         raise TypeError(
             f"cannot drop elements of dtype {x.dtype} and scale the others: convert x to float32 "
             "or another float dtype, or pass scale=False to a function such as fastdrop.dropout"
         )
-    if cnp.PyTypeNum_ISCOMPLEX(number):
+    if cnp.PyTypeNum_ISCOMPLEX(cnp.PyArray_TYPE(x)):
         raise TypeError(
             f"alpha dropout is of real numbers, but x has dtype {x.dtype}: pass x.real and x.imag, "
             "one after the other, or use dropout"
@@ -106,14 +111,3 @@ cdef Operation scaling(cnp.ndarray x, Mode mode) except PACK:
         f"alpha dropout cannot scale and shift elements of dtype {x.dtype}: convert x to float32 "
         "or another float dtype"
     )
-
-
-cdef uint64_t bits_of(double value, Operation scaled) noexcept:
-    """A number in the dtype that an operation scales, as bits repeated to 64."""
-    if scaled == SCALE_FLOAT16:
-        return fd_bits_float16(value)
-    if scaled == SCALE_BFLOAT16:
-        return fd_bits_bfloat16(value)
-    if scaled == SCALE_FLOAT32:
-        return fd_bits_float32(value)
-    return fd_bits_float64(value)

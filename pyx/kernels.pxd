@@ -1,5 +1,5 @@
-"""What a CPU level's kernels are made of (lanes.h, apply.h), and how they are called."""
-from libc.stdint cimport int64_t, uint64_t
+"""What the kernels of a CPU level are made of, and how the core calls them."""
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 
 cdef extern from "lanes.h" nogil:
@@ -19,66 +19,55 @@ cdef extern from "lanes.h" nogil:
         fd_lanes lanes
         uint64_t next
 
-    ctypedef struct fd_spread:
-        int count
-
     void fd_set_probability(fd_mask_params *params, double p)
     void fd_fold_in(uint64_t *words, uint64_t k0, uint64_t k1, uint64_t n)
     uint64_t fd_keep_word(fd_lanes *lanes, const fd_mask_params *params, uint64_t first)
     void fd_seek(fd_words *words, const fd_mask_params *params, uint64_t word)
     void fd_enter(fd_words *words, const fd_mask_params *params)
     uint64_t fd_next(fd_words *words, const fd_mask_params *params)
+
+
+cdef extern from "bits.h" nogil:
+    ctypedef struct fd_spread:
+        int count
+
+    ctypedef struct fd_writer:
+        uint64_t *next
+        uint64_t started
+        int count
+
     uint64_t fd_little_endian(uint64_t word)
     uint64_t fd_window(uint64_t word, uint64_t next, int shift)
     uint64_t fd_bits_from(const uint64_t *bits, Py_ssize_t at)
     void fd_set_spread(fd_spread *spread, int repeat)
+    uint64_t fd_spread_bits(uint64_t bits, const fd_spread *spread)
+    uint64_t fd_gather_bits(uint64_t bits, const fd_spread *spread)
     uint64_t fd_repeat_bits(uint64_t bits, const fd_spread *spread)
+    void fd_append(fd_writer *writer, uint64_t bits, int count)
+    void fd_flush(fd_writer *writer)
     void fd_transpose64(uint64_t *square)
+    uint64_t fd_pack_bools(const uint8_t *bools)
+
+
+cdef extern from "copy.h" nogil:
+    enum:
+        FD_CACHE_LINE
+        FD_BUFFER
+
+    ctypedef struct fd_buffer:
+        char *bytes
+
+    # Of `count` items of `size` bytes, which lie `stride` bytes apart in memory.
+    void fd_gather(char *buffer, const char *row, Py_ssize_t count, Py_ssize_t stride, int size)
+    void fd_scatter(char *row, const char *buffer, Py_ssize_t count, Py_ssize_t stride, int size)
+    void fd_swap_bytes(char *numbers, Py_ssize_t bytes, int unit)
 
 
 cdef extern from "apply.h" nogil:
-    enum:
-        FD_CACHE_LINE
-
     ctypedef struct fd_affine:
         double scale
         double shift
         uint64_t dropped
-
-    ctypedef struct fd_packed:
-        uint64_t word
-    ctypedef struct fd_select1:
-        pass
-    ctypedef struct fd_select2:
-        pass
-    ctypedef struct fd_select4:
-        pass
-    ctypedef struct fd_select8:
-        pass
-    ctypedef struct fd_select16:
-        pass
-    ctypedef struct fd_select32:
-        pass
-    ctypedef struct fd_scale_float16:
-        pass
-    ctypedef struct fd_scale_bfloat16:
-        pass
-    ctypedef struct fd_scale_float32:
-        pass
-    ctypedef struct fd_scale_float64:
-        pass
-    ctypedef struct fd_scale_complex64:
-        pass
-    ctypedef struct fd_scale_complex128:
-        pass
-    ctypedef struct fd_shift_float16:
-        pass
-    ctypedef struct fd_shift_bfloat16:
-        pass
-    ctypedef struct fd_shift_float32:
-        pass
-    ctypedef struct fd_shift_float64:
-        pass
 
     # x and y point to elements of one type.
     void fd_apply(const void *x, void *y, uint64_t keep, fd_affine affine, bint nontemporal)
@@ -100,72 +89,83 @@ cdef extern from "team.h" nogil:
     void fd_move_apart(int *cores, int team, int member)
 
 
-# What is done to the elements, by the names of apply.h. SCALE and SHIFT have the dtypes in one
-# order, by which job.pxi goes from one to the other.
-cdef enum Operation:
-    PACK
-    SELECT1
-    SELECT2
-    SELECT4
-    SELECT8
-    SELECT16
-    SELECT32
-    SCALE_FLOAT16
-    SCALE_BFLOAT16
-    SCALE_FLOAT32
-    SCALE_FLOAT64
-    SCALE_COMPLEX64
-    SCALE_COMPLEX128
-    SHIFT_FLOAT16
-    SHIFT_BFLOAT16
-    SHIFT_FLOAT32
-    SHIFT_FLOAT64
-
-
 cdef enum:
     MAX_AXES = 64
     FD_MAX_THREADS = 256  # threads; OpenMP ends the process where it cannot start one
 
 
-# A packed mask, stretched over an array's elements in their C order: each decision of a row holds
-# for `repeat` elements, the row comes `cycles` times in turn, and then the axes above move on.
+# A packed mask over a walk. Each decision of a row holds for `repeat` elements, the row comes
+# `cycles` times in turn, and then the axes above move on.
 cdef struct Mask:
-    const uint64_t *bits        # one word longer than the mask
+    const uint64_t *bits            # one word longer than the mask
     Py_ssize_t repeat
-    Py_ssize_t row              # decisions, `row_step` bits apart
-    Py_ssize_t row_step
+    Py_ssize_t row                  # decisions, next to one another
     Py_ssize_t cycles
-    int axes                    # the axes above, inner ones first: elements and steps in bits
+    int axes                        # the axes above, inner ones first
     Py_ssize_t shape[MAX_AXES]
-    Py_ssize_t step[MAX_AXES]
+    Py_ssize_t strides[MAX_AXES]    # in bits
 
 
-# What a kernel does with each element: decide it, by the stream or, if there is one, by a mask,
-# and apply the operation to it.
+# How a walk goes through one array: its axes in the walk's order, outer ones first.
+cdef struct Axes:
+    int count                       # 1 or more
+    Py_ssize_t shape[MAX_AXES]
+    Py_ssize_t strides[MAX_AXES]    # in bytes
+
+
+# How memory is walked where it is not contiguous.
+cdef struct Layout:
+    Axes x
+    Axes y
+    bint x_direct                   # rows of x are read where they are, not through a buffer
+    bint y_direct                   # rows of y are written where they are
+    int swapped                     # bytes that change order, for numbers in the other byte order
+
+
+# What is done to the elements, and by how many threads.
 cdef struct KernelArgs:
-    Operation operation
+    int operation                   # by its number
     int item_bits
     fd_affine affine
     fd_mask_params params
-    const Mask *mask
-    uint64_t offset             # of the first element, in the stream or among the mask's elements
-    int team                    # threads
-    bint gauged                 # a default call, whose team the gauge compares with one thread
-    bint nontemporal            # store past the cache
+    const Mask *mask                # NULL where the stream decides
+    uint64_t offset                 # of the first element in the stream; 0 with a mask
+    int team                        # threads
+    bint gauged                     # a default call, whose team the gauge compares with one thread
+    bint nontemporal                # store past the cache
 
 
-# What a kernel works on: contiguous arrays of `rows` elements if `columns` is 0, and else two axes
-# with contiguous columns, which begin x_stride and y_stride bytes after one another, and which the
-# stream decides. y may be x, unless the stores bypass the cache.
+# One call of a kernel. y may be x, unless the stores bypass the cache.
 cdef struct Job:
+    const KernelArgs *args
     const char *x
     char *y
+    Py_ssize_t size                 # elements
+    const Layout *layout            # NULL where x and y are contiguous
+
+
+# The transposition of matrices of bits that lie one after another.
+cdef struct Transposition:
+    const uint64_t *source          # one word longer than its bits
+    uint64_t *target
+    Py_ssize_t matrices
     Py_ssize_t rows
     Py_ssize_t columns
-    Py_ssize_t x_stride
-    Py_ssize_t y_stride
-    const KernelArgs *args
+    Py_ssize_t pitch                # bits from one row of the target to the next
+    int team
 
 
-# Returns the seconds that one thread would have taken, by the team's fastest; 0 without a team.
-ctypedef double (*kernel_function)(const Job *) noexcept nogil
+# A mask of bools, a byte each, and where its bits go.
+cdef struct BoolMask:
+    const uint8_t *bools
+    uint64_t *bits
+    Py_ssize_t size
+    int team
+
+
+# What a CPU level gives to the core. `run` returns the seconds that one thread would have taken,
+# by the rate of the team's fastest; 0 without a team.
+cdef struct Kernel:
+    double (*run)(const Job *) noexcept nogil
+    void (*transpose)(const Transposition *) noexcept nogil
+    void (*pack_bools)(const BoolMask *) noexcept nogil

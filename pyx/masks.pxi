@@ -28,19 +28,42 @@ cdef tuple check_noise(cnp.ndarray x, tuple noise):
     )
 
 
-cdef list strides_of(shape):
-    """For each axis, how far its neighbours lie apart in C order; 0 for axes of length 1."""
-    strides = []
-    step = 1
-    for n in reversed(shape):
-        strides.insert(0, 0 if n == 1 else step)
-        step *= n
-    return strides
+cdef void decide_each(Decisions *decisions, cnp.ndarray x) noexcept:
+    """Describe a mask that has a decision for each element, in C order."""
+    decisions.each = True
+    decisions.count = set_strides(
+        decisions, cnp.PyArray_NDIM(x), <const Py_ssize_t *> cnp.PyArray_DIMS(x)
+    )
+
+
+cdef int decide_shared(Decisions *decisions, cnp.ndarray x, shape) except -1:
+    """Describe a mask of a shape that broadcasts to x's."""
+    cdef:
+        Py_ssize_t lengths[MAX_AXES]
+        int axis, axes = cnp.PyArray_NDIM(x), missing = axes - <int> len(shape)
+
+    for axis in range(axes):
+        lengths[axis] = 1 if axis < missing else shape[axis - missing]
+    decisions.each = False
+    decisions.count = set_strides(decisions, axes, lengths)
+    return 0
+
+
+cdef Py_ssize_t set_strides(Decisions *decisions, int axes, const Py_ssize_t *shape) noexcept:
+    """Set the strides of a mask in C order; return its size."""
+    cdef:
+        Py_ssize_t size = 1
+        int axis
+
+    for axis in range(axes - 1, -1, -1):
+        decisions.strides[axis] = 0 if shape[axis] == 1 else size
+        size *= shape[axis]
+    return size
 
 
 cdef cnp.ndarray words_for(Py_ssize_t decisions):
     """Memory for a packed mask, and the word more that its reader may look at."""
-    return np.zeros(decisions // FD_WORD + 2, np.uint64)
+    return np.empty(decisions // FD_WORD + 2, np.uint64)
 
 
 cdef int check_mask(cnp.ndarray x, cnp.ndarray mask, bint packed) except -1:
@@ -69,42 +92,27 @@ cdef int check_mask(cnp.ndarray x, cnp.ndarray mask, bint packed) except -1:
     return 0
 
 
-cdef tuple packed_words(cnp.ndarray x, cnp.ndarray mask, bint packed):
-    """A mask in words of bits, and for each axis of x how far its neighbours lie apart in them."""
-    if packed:
-        strides = strides_of((<object> x).shape)
-        count, some = cnp.PyArray_SIZE(x), mask
-    else:
-        # An axis of stride 0, as of a broadcast mask, holds one decision.
-        once = [slice(None if stride else 1) for stride in (<object> mask).strides]
-        mask = mask[(*once, ...)]  # without the dots a 0-d mask would become a scalar
-        strides = [0] * (x.ndim - mask.ndim) + strides_of((<object> mask).shape)
-        count, some = mask.size, np.packbits(mask, bitorder="little")
-    bits = words_for(count)
-    bits.view(np.uint8)[: some.size] = some
-    return bits, strides
+cdef cnp.ndarray once(cnp.ndarray mask):
+    """Return a mask without the repetitions along axes of stride 0, which broadcasting made."""
+    parts = [slice(None if stride else 1) for stride in (<object> mask).strides]
+    return np.ascontiguousarray(mask[(*parts, ...)])  # with the dots a 0-d mask stays an array
 
 
-cdef int set_mask(Mask *mask, cnp.ndarray x, cnp.ndarray bits, strides) except -1:
-    """Describe the mask whose decisions lie so far apart along the axes of x."""
+cdef cnp.ndarray words_of(cnp.ndarray mask, bint packed, int team):
+    """Return a contiguous mask as words of bits."""
     cdef:
-        int axis
-        list axes = []  # the inner ones first: elements and step, neighbours merged
+        cnp.ndarray bits
+        BoolMask bools
 
-    for n, step in zip(reversed((<object> x).shape), reversed(strides)):
-        if axes and step == axes[-1][0] * axes[-1][1]:
-            axes[-1][0] *= n
-        elif n > 1:
-            axes.append([n, step])
-    mask.bits = <const uint64_t *> cnp.PyArray_DATA(bits)
-    mask.repeat = mask.row = mask.row_step = mask.cycles = 1
-    if axes and axes[0][1] == 0:
-        mask.repeat = axes.pop(0)[0]
-    if axes:
-        mask.row, mask.row_step = axes.pop(0)
-    if axes and axes[0][1] == 0:
-        mask.cycles = axes.pop(0)[0]
-    mask.axes = <int> len(axes)
-    for axis in range(mask.axes):
-        mask.shape[axis], mask.step[axis] = axes[axis]
-    return 0
+    if packed:
+        bits = words_for(8 * cnp.PyArray_SIZE(mask))
+        bits.view(np.uint8)[: mask.size] = mask
+        return bits
+    bits = words_for(cnp.PyArray_SIZE(mask))
+    bools.bools = <const uint8_t *> cnp.PyArray_DATA(mask)
+    bools.bits = <uint64_t *> cnp.PyArray_DATA(bits)
+    bools.size = cnp.PyArray_SIZE(mask)
+    bools.team = team
+    with nogil:
+        kernel.pack_bools(&bools)
+    return bits

@@ -1,0 +1,146 @@
+/* Packed masks: words of bits, read from anywhere, spread apart, and transposed. */
+#ifndef FD_BITS_H
+#define FD_BITS_H
+
+#include "lanes.h"
+
+/* A keep word as the 8 bytes of a packed mask, and back. */
+FD_INLINE uint64_t fd_little_endian(uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return __builtin_bswap64(word);
+#else
+    return word;
+#endif
+}
+
+/* The 64 bits from number `shift` of a word on, and of the next. */
+FD_INLINE uint64_t fd_window(uint64_t word, uint64_t next, int shift)
+{
+    return word >> shift | next << 1 << (FD_WORD - 1 - shift);
+}
+
+/* The 64 bits of a packed mask from number `at` on; it is one word longer than what is asked of it. */
+FD_INLINE uint64_t fd_bits_from(const uint64_t *bits, ptrdiff_t at)
+{
+    const uint64_t *word = bits + at / FD_WORD;
+    return fd_window(fd_little_endian(word[0]), fd_little_endian(word[1]), (int)(at % FD_WORD));
+}
+
+/* The bits of 64 bools: 1 where the byte is not 0. */
+FD_INLINE uint64_t fd_pack_bools(const uint8_t *bools)
+{
+    uint64_t bits = 0;
+#ifdef FD_X86
+    for (int i = 0; i < FD_WORD; i += FD_BYTES) {
+        fd_bytes bytes;
+        memcpy(&bytes, bools + i, sizeof bytes);
+#if FD_BYTES == 64
+        bits |= _mm512_test_epi8_mask(bytes, bytes);
+#else
+        const fd_bytes zero = FD_SIMD(cmpeq_epi8)(bytes, FD_SIMD_BITS(setzero)());
+        bits |= ((uint64_t)~FD_SIMD(movemask_epi8)(zero) & (UINT64_MAX >> (64 - FD_BYTES))) << i;
+#endif
+    }
+#else
+    for (int i = 0; i < FD_WORD; ++i)
+        bits |= (uint64_t)(bools[i] != 0) << i;
+#endif
+    return bits;
+}
+
+/* How to draw bits apart: by what shifts and masks (as for Morton codes; Warren, Hacker's Delight,
+ * 2nd edition, section 7-1), and how many of them fit into a word then. */
+typedef struct {
+    int repeat, count;
+    int shift[5]; /* of groups of 16, 8, 4, 2 bits, and 1 */
+    uint64_t mask[5];
+} fd_spread;
+
+/* For 2 <= repeat <= 32. */
+FD_OUTLINE void fd_set_spread(fd_spread *spread, int repeat)
+{
+    spread->repeat = repeat;
+    spread->count = FD_WORD / repeat;
+    for (int i = 0, group = 16; i < 5; ++i, group /= 2) {
+        const int shift = group * (repeat - 1);
+        spread->shift[i] = shift < FD_WORD ? shift : FD_WORD - 1; /* out of the mask */
+        spread->mask[i] = 0;
+        for (int at = 0; at < FD_WORD; at += group * repeat)
+            spread->mask[i] |= ((UINT64_C(1) << group) - 1) << at;
+    }
+}
+
+/* The lowest `count` bits, `repeat` apart. */
+FD_INLINE uint64_t fd_spread_bits(uint64_t bits, const fd_spread *spread)
+{
+    bits &= 0xffffffff;
+    for (int i = 0; i < 5; ++i)
+        bits = (bits | bits << spread->shift[i]) & spread->mask[i];
+    return bits;
+}
+
+/* The opposite: bits that are `repeat` apart, as the lowest bits. */
+FD_INLINE uint64_t fd_gather_bits(uint64_t bits, const fd_spread *spread)
+{
+    bits &= spread->mask[4];
+    for (int i = 4; i > 0; --i)
+        bits = (bits | bits >> spread->shift[i]) & spread->mask[i - 1];
+    return (bits | bits >> spread->shift[0]) & 0xffffffff;
+}
+
+/* The lowest `count` bits, each `repeat` times. */
+FD_INLINE uint64_t fd_repeat_bits(uint64_t bits, const fd_spread *spread)
+{
+    return fd_spread_bits(bits, spread) * (UINT64_MAX >> (FD_WORD - spread->repeat));
+}
+
+/* A sequence of bits that is written one after another. */
+typedef struct {
+    uint64_t *next;   /* word to be written */
+    uint64_t started; /* its first bits */
+    int count;        /* how many they are, fewer than 64 */
+} fd_writer;
+
+/* Append the lowest `count` bits, 1 to 64, of a word whose other bits are 0. */
+FD_INLINE void fd_append(fd_writer *writer, uint64_t bits, int count)
+{
+    const int begin = writer->count, end = begin + count;
+    writer->started |= bits << begin;
+    writer->count = end;
+    if (end >= FD_WORD) {
+        *writer->next++ = fd_little_endian(writer->started);
+        writer->started = bits >> 1 >> (FD_WORD - 1 - begin);
+        writer->count = end - FD_WORD;
+    }
+}
+
+FD_INLINE void fd_flush(fd_writer *writer)
+{
+    if (writer->count)
+        *writer->next = fd_little_endian(writer->started);
+}
+
+/* One stage of the transposition: exchange blocks of half x half bits. */
+#define FD_EXCHANGE(half, low)                                                      \
+    for (int r = 0; r < FD_WORD; r += 2 * (half))                                   \
+        for (int i = r; i < r + (half); ++i) {                                      \
+            const uint64_t swap = (square[i] >> (half) ^ square[i + (half)]) & (low); \
+            square[i] ^= swap << (half);                                            \
+            square[i + (half)] ^= swap;                                             \
+        }
+
+/* Transpose a square of 64 x 64 bits: bit c of word r becomes bit r of word c (the halving exchange
+ * of Warren, Hacker's Delight, 2nd edition, section 7-3). */
+FD_OUTLINE void fd_transpose64(uint64_t square[FD_WORD])
+{
+    FD_EXCHANGE(32, UINT64_C(0x00000000ffffffff))
+    FD_EXCHANGE(16, UINT64_C(0x0000ffff0000ffff))
+    FD_EXCHANGE(8, UINT64_C(0x00ff00ff00ff00ff))
+    FD_EXCHANGE(4, UINT64_C(0x0f0f0f0f0f0f0f0f))
+    FD_EXCHANGE(2, UINT64_C(0x3333333333333333))
+    FD_EXCHANGE(1, UINT64_C(0x5555555555555555))
+}
+#undef FD_EXCHANGE
+
+#endif

@@ -1,0 +1,231 @@
+"""Keep words in the order of a walk: drawn from the stream, or read from a packed mask."""
+from libc.stdint cimport UINT64_MAX, uint64_t
+
+from kernels cimport *
+
+
+cdef struct StreamReader:
+    const fd_mask_params *params
+    fd_words words
+    uint64_t position       # of the next element in the stream
+    uint64_t last           # the word it is in, unless it begins one
+
+
+cdef void open_stream(
+    StreamReader *reader, const fd_mask_params *params, uint64_t position
+) noexcept nogil:
+    """Go to an element of the stream."""
+    reader.params = params
+    reader.position = position
+    fd_seek(&reader.words, params, position // FD_WORD)
+    if position % FD_WORD:
+        reader.last = fd_next(&reader.words, params)
+
+
+cdef int read_stream(StreamReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
+    """Draw the keep words of the next `size` elements; return the bit of the first."""
+    cdef:
+        fd_mask_params params = reader.params[0]
+        fd_lanes lanes
+        int begin = <int> (reader.position % FD_WORD)
+        Py_ssize_t done = 0, words = (begin + size + FD_WORD - 1) // FD_WORD, count, i
+        uint64_t next
+
+    if begin:
+        keep[0] = reader.last
+        done = 1
+    while done < words:
+        fd_enter(&reader.words, reader.params)
+        next = reader.words.next
+        count = min(words - done, <Py_ssize_t> (FD_BLOCK_WORDS - next % FD_BLOCK_WORDS))
+        lanes = reader.words.lanes
+        for i in range(count):
+            keep[done + i] = fd_keep_word(&lanes, &params, FD_WORD * (next + i))
+        reader.words.lanes = lanes
+        reader.words.next += count
+        done += count
+    reader.last = keep[words - 1]
+    reader.position += size
+    return begin
+
+
+cdef struct PackedReader:
+    const Mask *mask
+    Py_ssize_t bit          # of the row's first decision
+    Py_ssize_t decision     # the next one, in the row
+    Py_ssize_t begun        # elements of it that have been read
+    Py_ssize_t cycle        # the row's
+    Py_ssize_t index[MAX_AXES]
+    fd_spread spread        # for decisions that are repeated at once, unless its count is 0
+
+
+cdef void open_packed(PackedReader *reader, const Mask *mask, Py_ssize_t at) noexcept nogil:
+    """Go to element number `at`."""
+    cdef int axis
+
+    reader.mask = mask
+    reader.spread.count = 0
+    if 2 <= mask.repeat <= 32:
+        fd_set_spread(&reader.spread, <int> mask.repeat)
+    reader.begun = at % mask.repeat
+    at //= mask.repeat
+    reader.decision = at % mask.row
+    at //= mask.row
+    reader.cycle = at % mask.cycles
+    at //= mask.cycles
+    reader.bit = 0
+    for axis in range(mask.axes):
+        reader.index[axis] = at % mask.shape[axis]
+        at //= mask.shape[axis]
+        reader.bit += reader.index[axis] * mask.strides[axis]
+
+
+cdef void read_packed(PackedReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
+    """Make the keep words of the next `size` elements; `keep` holds a word more."""
+    cdef:
+        const Mask *mask = reader.mask
+        Py_ssize_t have = 0, row_begin = -1
+
+    while have < size:
+        if reader.decision == 0 and reader.begun == 0:
+            row_begin = have
+        if mask.repeat == 1:
+            have += read_decisions(reader, keep, have, size)
+        else:
+            have += read_repeated(reader, keep, have, size)
+        if reader.decision == mask.row:
+            reader.decision = 0
+            if row_begin >= 0 and mask.cycles > 1:
+                have += repeat_row(reader, keep, have, have - row_begin, size - have)
+            next_row(reader)
+
+
+cdef inline Py_ssize_t read_decisions(
+    PackedReader *reader, uint64_t *keep, Py_ssize_t have, Py_ssize_t size
+) noexcept nogil:
+    """Put decisions as they lie in the row; return how many."""
+    cdef:
+        Py_ssize_t count = min(size - have, reader.mask.row - reader.decision), done
+        uint64_t bits
+
+    for done in range(0, count, 64):
+        bits = fd_bits_from(reader.mask.bits, reader.bit + reader.decision + done)
+        put(keep, have + done, bits, min(count - done, 64))
+    reader.decision += count
+    return count
+
+
+cdef inline Py_ssize_t read_repeated(
+    PackedReader *reader, uint64_t *keep, Py_ssize_t have, Py_ssize_t size
+) noexcept nogil:
+    """Put decisions of the row, each of them for several elements; return for how many."""
+    cdef:
+        const Mask *mask = reader.mask
+        Py_ssize_t at = have, repeat = mask.repeat, count, done
+        uint64_t bits
+
+    while reader.begun == 0 and reader.decision < mask.row:  # as many as fit into a word
+        count = min(reader.spread.count, mask.row - reader.decision)
+        if count * repeat > size - at:
+            count = (size - at) // repeat
+        if count == 0:
+            break
+        bits = fd_bits_from(mask.bits, reader.bit + reader.decision)
+        put(keep, at, fd_repeat_bits(bits, &reader.spread), count * repeat)
+        at += count * repeat
+        reader.decision += count
+    while at < size and reader.decision < mask.row:  # one, or what is left of it
+        bits = <uint64_t> 0 - (fd_bits_from(mask.bits, reader.bit + reader.decision) & 1)
+        count = min(size - at, repeat - reader.begun)
+        for done in range(0, count, 64):
+            put(keep, at + done, bits, min(count - done, 64))
+        at += count
+        reader.begun += count
+        if reader.begun == repeat:
+            reader.begun = 0
+            reader.decision += 1
+            if reader.spread.count:
+                break
+    return at - have
+
+
+cdef inline void next_row(PackedReader *reader) noexcept nogil:
+    """Go on to the row's next cycle, or along the axes above."""
+    cdef:
+        const Mask *mask = reader.mask
+        int axis
+
+    reader.cycle += 1
+    if reader.cycle < mask.cycles:
+        return
+    reader.cycle = 0
+    for axis in range(mask.axes):
+        reader.index[axis] += 1
+        reader.bit += mask.strides[axis]
+        if reader.index[axis] < mask.shape[axis]:
+            return
+        reader.bit -= mask.strides[axis] * mask.shape[axis]
+        reader.index[axis] = 0
+
+
+cdef Py_ssize_t repeat_row(
+    PackedReader *reader, uint64_t *keep, Py_ssize_t have, Py_ssize_t row, Py_ssize_t room
+) noexcept nogil:
+    """Put the row that ends `keep` again for the cycles to come, as far as there is room."""
+    cdef:
+        Py_ssize_t rows = min(reader.mask.cycles - reader.cycle - 1, room // row)
+        Py_ssize_t end = have + rows * row, back = row, begin, take
+        uint64_t bits
+
+    reader.cycle += rows
+    while have < end:
+        take = min(min(back, 64), end - have)
+        begin = have - back
+        bits = fd_window(
+            keep[begin // FD_WORD], keep[begin // FD_WORD + 1], <int> (begin % FD_WORD)
+        )
+        put(keep, have, bits, take)
+        have += take
+        if back <= 32:
+            back += take  # as many again, a multiple of the row
+    return rows * row
+
+
+cdef inline void put(uint64_t *keep, Py_ssize_t at, uint64_t bits, Py_ssize_t count) noexcept nogil:
+    """Put the lowest bits behind the `at` bits that keep holds."""
+    cdef int shift = <int> (at % FD_WORD)
+
+    keep += at // FD_WORD
+    bits &= UINT64_MAX >> (FD_WORD - count)
+    if shift == 0:
+        keep[0] = bits
+        return
+    keep[0] |= bits << shift
+    if shift + count > FD_WORD:
+        keep[1] = bits >> (FD_WORD - shift)
+
+
+# Either of them, as the call has it.
+cdef struct MaskReader:
+    bint is_packed
+    StreamReader stream
+    PackedReader packed
+
+
+cdef inline void open_mask(
+    MaskReader *reader, const KernelArgs *args, Py_ssize_t at
+) noexcept nogil:
+    """Go to element number `at` of a call."""
+    reader.is_packed = args.mask is not NULL
+    if reader.is_packed:
+        open_packed(&reader.packed, args.mask, at)
+    else:
+        open_stream(&reader.stream, &args.params, args.offset + <uint64_t> at)
+
+
+cdef inline int read_mask(MaskReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
+    """Make the keep words of the next `size` elements; return the bit of the first."""
+    if not reader.is_packed:
+        return read_stream(&reader.stream, keep, size)
+    read_packed(&reader.packed, keep, size)
+    return 0
