@@ -92,3 +92,12 @@ def apply_mask(
     scale: Any,
     num_threads: Any,
 ) -> NDArray[Any]: ...
+def explain(
+    x: Any,
+    out: Any = ...,
+    *,
+    noise_shape: Any = ...,
+    mask: Any = ...,
+    scale: bool = ...,
+    num_threads: Any = ...,
+) -> dict[str, Any]: ...

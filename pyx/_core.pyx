@@ -26,13 +26,6 @@ include "gauge.pxi"
 
 cnp.import_array()
 
-# Bytes of a result from which its stores bypass the cache: three quarters of the last level, as
-# measured on a CPU with 32 MiB of it, and no more than 32 MiB, as measured on one with 480 MiB, of
-# which a process gets a share. Smaller results are read again from the cache, and soon.
-cdef Py_ssize_t NONTEMPORAL_MIN_BYTES = min(3 * (_machine.last_level_cache() // 4), 2**25)
-if NONTEMPORAL_MIN_BYTES <= 0:
-    NONTEMPORAL_MIN_BYTES = 2**25
-
 cdef const Kernel *kernel
 
 
@@ -234,8 +227,7 @@ cdef object carry_out(
     """
     cdef:
         cnp.ndarray target
-        Walk walk
-        MaskPlan plan
+        Choice choice
         bint fresh = result is None
         list words = []
 
@@ -244,40 +236,57 @@ cdef object carry_out(
     else:
         target = as_base_array(result)
         source = apart(source, target)
-    choose_walk(&walk, source, target, selects(args))
-    args.nontemporal = not fresh and pays_nontemporal(&walk, source, target)
+    choose(&choice, args, source, target, decisions, bits is not None, fresh)
+    args.nontemporal = choice.nontemporal
     args.mask = NULL
-    if bits is None and decisions.each and walk.in_c_order:
+    if not choice.packed:
         next_key(rng, &args.params)
-        launch(args, source, target, &walk)
+        launch(args, source, target, &choice.walk)
         return result
 
-    plan_mask(&plan, &walk, source, decisions)
-    for i in range(plan.transpositions):
-        words.append(np.empty(plan.words[i], np.uint64))
+    for i in range(choice.plan.transpositions):
+        words.append(np.empty(choice.plan.words[i], np.uint64))
     if bits is None:
         bits = words_for(decisions.count)
         next_key(rng, &args.params)  # nothing after it can fail
         pack(args, bits, decisions.count)
-    plan.mask.bits = arrange(&plan, bits, words, args.team)
-    args.mask = &plan.mask
+    choice.plan.mask.bits = arrange(&choice.plan, bits, words, args.team)
+    args.mask = &choice.plan.mask
     args.offset = 0  # among the mask's elements
-    launch(args, source, target, &walk)
+    launch(args, source, target, &choice.walk)
     args.mask = NULL
     return result
 
 
-cdef bint pays_nontemporal(const Walk *walk, cnp.ndarray x, cnp.ndarray y):
-    """Return whether a result that is not fresh should be stored past the cache.
+def explain(x, out=None, *, noise_shape=None, mask=None, scale=True, num_threads=None):
+    """Return what a call on these arrays would choose, as a dict. Nothing is drawn or written."""
+    cdef:
+        cnp.ndarray source = as_base_array(as_array(x, False)), target
+        KernelArgs args
+        Decisions decisions
+        Choice choice
 
-    In fresh memory the system has just filled the page with zeros, in place the lines are read
-    anyway, and only contiguous rows have whole lines.
-    """
-    return (
-        (walk.contiguous or walk.layout.y_direct)
-        and cnp.PyArray_DATA(x) != cnp.PyArray_DATA(y)
-        and cnp.PyArray_NBYTES(y) >= NONTEMPORAL_MIN_BYTES
-    )
+    set_operation(&args, source, DROPOUT if scale else MASK, 0.5)
+    set_team(&args, num_threads, cnp.PyArray_SIZE(source))
+    shape = None if noise_shape is None else check_noise(source, as_noise_shape(noise_shape))
+    if mask is not None:
+        shape = (<object> once(mask)).shape
+    if shape is None:
+        decide_each(&decisions, source)
+    else:
+        decide_shared(&decisions, source, shape)
+    target = as_base_array(np.empty_like(source) if out is None else out)
+    choose(&choice, &args, source, target, &decisions, mask is not None, out is None)
+    return {
+        "threads": args.team,
+        "c_order": choice.walk.in_c_order,
+        "contiguous": choice.walk.contiguous,
+        "x_direct": choice.walk.contiguous or choice.walk.layout.x_direct,
+        "y_direct": choice.walk.contiguous or choice.walk.layout.y_direct,
+        "mask": "packed" if choice.packed else "stream",
+        "transpositions": choice.plan.transpositions if choice.packed else 0,
+        "nontemporal": choice.nontemporal,
+    }
 
 
 cdef const uint64_t *arrange(MaskPlan *plan, cnp.ndarray bits, list words, int team) except NULL:
