@@ -45,16 +45,18 @@ FD_INLINE fd_vector fd_blend(fd_vector kept, fd_vector dropped, fd_vector mask)
     return (kept & mask) | (dropped & ~mask);
 }
 
-/* Each of the next bits' bytes in all the units that it decides. */
-FD_INLINE fd_units8 fd_spread_bytes(uint64_t bits)
+/* Each byte of the word from bit i on, in all the units that it decides. */
+FD_INLINE fd_units8 fd_spread_bytes(uint64_t keep, int i)
 {
 #if FD_BYTES == 32
-    const __m256i from = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202,
-                                            0x0303030303030303);
-    return (fd_units8)_mm256_shuffle_epi8(_mm256_set1_epi32((int)bits), from);
+    const uint64_t byte = (uint64_t)i / 8 * UINT64_C(0x0101010101010101);
+    const fd_vector from = {byte, byte + UINT64_C(0x0101010101010101),
+                            byte + UINT64_C(0x0202020202020202),
+                            byte + UINT64_C(0x0303030303030303)};
+    return (fd_units8)_mm256_shuffle_epi8(_mm256_set1_epi64x((long long)keep), (__m256i)from);
 #else
     const uint64_t everywhere = UINT64_C(0x0101010101010101);
-    const fd_vector both = {(bits & 0xff) * everywhere, (bits >> 8 & 0xff) * everywhere};
+    const fd_vector both = {(keep >> i & 0xff) * everywhere, (keep >> i >> 8 & 0xff) * everywhere};
     return (fd_units8)both;
 #endif
 }
@@ -63,7 +65,7 @@ FD_INLINE fd_vector fd_choose8(fd_vector kept, fd_vector dropped, uint64_t keep,
 {
     fd_units8 bit;
     memcpy(&bit, fd_bit8, sizeof bit);
-    return fd_blend(kept, dropped, (fd_vector)((fd_spread_bytes(keep >> i) & bit) == bit));
+    return fd_blend(kept, dropped, (fd_vector)((fd_spread_bytes(keep, i) & bit) == bit));
 }
 
 #define FD_CHOOSE(unit, units, bits, period)                                                  \

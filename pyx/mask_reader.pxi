@@ -25,25 +25,12 @@ cdef void open_stream(
 cdef int read_stream(StreamReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
     """Draw the keep words of the next `size` elements; return the bit of the first."""
     cdef:
-        fd_mask_params params = reader.params[0]
-        fd_lanes lanes
         int begin = <int> (reader.position % FD_WORD)
-        Py_ssize_t done = 0, words = (begin + size + FD_WORD - 1) // FD_WORD, count, i
-        uint64_t next
+        bint has_first = begin > 0
+        Py_ssize_t words = (begin + size + FD_WORD - 1) // FD_WORD
 
-    if begin:
-        keep[0] = reader.last
-        done = 1
-    while done < words:
-        fd_enter(&reader.words, reader.params)
-        next = reader.words.next
-        count = min(words - done, <Py_ssize_t> (FD_BLOCK_WORDS - next % FD_BLOCK_WORDS))
-        lanes = reader.words.lanes
-        for i in range(count):
-            keep[done + i] = fd_keep_word(&lanes, &params, FD_WORD * (next + i))
-        reader.words.lanes = lanes
-        reader.words.next += count
-        done += count
+    keep[0] = reader.last
+    fd_draw(&reader.words, reader.params, keep + has_first, words - has_first)
     reader.last = keep[words - 1]
     reader.position += size
     return begin
