@@ -8,6 +8,44 @@ def numbers(shape, dtype=np.float64):
     return np.random.default_rng(0).standard_normal(shape).astype(dtype)
 
 
+def special_bits(dtype):
+    """Bits of the numbers that computations treat apart, of a real float dtype of IEEE 754 kind.
+
+    Both zeros, both infinities, quiet NaNs of several payloads, a signaling one, the least and the
+    greatest subnormals, and the greatest finite numbers.
+    """
+    size = 8 * dtype.itemsize
+    exponent = {"float16": 5, "bfloat16": 8, "float32": 8, "float64": 11}[dtype.name]
+    fraction = size - 1 - exponent
+    infinity = (2**exponent - 1) << fraction
+    quiet = infinity | 1 << (fraction - 1)
+    positive = [0, infinity, quiet, quiet | 5, quiet | (quiet - 1) & (2**fraction - 1)]
+    positive += [infinity | 1, 1, 2**fraction - 1, infinity - 1]
+    signs = [bits | 1 << (size - 1) for bits in positive]
+    return np.array(positive + signs, f"u{dtype.itemsize}")
+
+
+def awkward_numbers(shape, dtype, rng=0):
+    """Random numbers, of which a third are special; of integers and long doubles, any bytes."""
+    dtype, rng = np.dtype(dtype), np.random.default_rng(rng)
+    size = int(np.prod(shape, dtype=np.intp))
+    native = dtype.newbyteorder("=")
+    if native.kind in "biu" or native.itemsize // (2 if native.kind == "c" else 1) > 8:
+        values = rng.integers(0, 256, size * native.itemsize, np.uint8).view(native)
+        values = values != 0 if native.kind == "b" else values
+    else:
+        parts = 2 if native.kind == "c" else 1
+        real = np.zeros(1, native).real.dtype
+        values = rng.standard_normal(size * parts).astype(real)
+        bits, special = values.view(f"u{real.itemsize}"), special_bits(real)
+        chosen = rng.random(bits.size) < 1 / 3
+        bits[chosen] = special[rng.integers(0, special.size, int(chosen.sum()))]
+        values = values.view(native)
+    if dtype != native:
+        values = values.byteswap().view(dtype)
+    return values.reshape(shape)
+
+
 def assert_same_bytes(result, expected):
     assert result.dtype == expected.dtype
     assert result.shape == expected.shape

@@ -223,11 +223,16 @@ def alpha_dropout(
     noise_shape: tuple[int, ...] | None = None,
 ) -> np.ndarray:
     """Klambauer et al. (2017): kept a x + a A p, dropped a A p - a A, zeros for p = 1."""
-    x = native(x)
     if p == 1:
-        return np.zeros(x.shape, x.dtype)
-    a = 1 / math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
+        return np.zeros(x.shape, native(x).dtype)
     kept = decisions(x.shape if noise_shape is None else noise_shape, p, key, offset)
+    return apply_alpha_mask(x, kept, p)
+
+
+def apply_alpha_mask(x: np.ndarray, kept: np.ndarray, p: float) -> np.ndarray:
+    """Drop by alpha dropout the elements where a mask that broadcasts to x is False."""
+    x = native(x)
+    a = 1 / math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
     dropped = np.array([a * ALPHA * p - a * ALPHA], computed_in(x.dtype))
     if x.dtype.itemsize == 2:
         dropped = rounded(dropped, x.dtype)
