@@ -73,6 +73,8 @@ def draw_shape(rng, large):
         return LARGE_SHAPES[rng.integers(len(LARGE_SHAPES))]
     if rng.random() < 0.03:
         return EDGES[rng.integers(len(EDGES))]
+    if rng.random() < 0.1:
+        return tuple(rng.choice([63, 64, 65, 100, 127, 128, 129, 200], 2).tolist())
     axes = int(rng.choice([0, 1, 1, 2, 2, 2, 3, 3, 4, 5]))
     most = 10 ** rng.uniform(0, 4)
     shape = [1] * axes
@@ -97,10 +99,17 @@ def draw_case(number, large=False):
     x, out = (memory.draw_layout(name, rng, axes) for name in names)
     if rng.random() < 0.2 and 0 not in x.steps:
         names, out = (names[0], "as x"), x
+    dtype = str(rng.choice(OPERATIONS[operation]))
+    begin = rng.choice([1, 16], 2) * rng.integers(0, 64, 2)
+    if target == "overlap":  # one begins among the elements of the other, or inside an element
+        itemsize = reference.dtype_of(dtype).itemsize
+        ahead = int(rng.integers(0, math.prod(shape) + 1)) * itemsize + int(rng.choice([0, 0, 1]))
+        begin[1] = begin[0] + min(ahead, 1000)
+        begin = rng.permutation(begin)
     case = Case(
         number=number,
         shape=shape,
-        dtype=str(rng.choice(OPERATIONS[operation])),
+        dtype=dtype,
         operation=operation,
         mask=str(rng.choice(masks)),
         target=target,
@@ -109,7 +118,7 @@ def draw_case(number, large=False):
         names=names,
         x=x,
         out=out,
-        begin=tuple((rng.choice([1, 16], 2) * rng.integers(0, 64, 2)).tolist()),
+        begin=tuple(begin.tolist()),
         readonly=bool(rng.random() < 0.3 and target in TARGETS[:2]),
     )
     shared = [1 if rng.random() < 0.5 else n for n in shape]
@@ -161,9 +170,9 @@ def place(case, dtype, rng):
     for layout in (case.x, case.out):
         sizes.append(layout.strides(case.shape, dtype.itemsize)[2] + dtype.itemsize)
     in_place = case.target in ("x as out", "inplace")
-    x_memory = rng.integers(0, 256, max(sizes) + 1100, np.uint8)
+    x_memory = rng.integers(0, 256, max(sizes) + 2100, np.uint8)
     shared = in_place or case.target == "overlap"
-    out_memory = x_memory if shared else rng.integers(0, 256, sizes[1] + 1100, np.uint8)
+    out_memory = x_memory if shared else rng.integers(0, 256, sizes[1] + 2100, np.uint8)
     x = memory.view(x_memory, case.shape, dtype, case.x, x_begin)
     if in_place:
         return x_memory, out_memory, x, x
@@ -174,7 +183,7 @@ def place(case, dtype, rng):
 def check(case):
     """Compare the result, and all memory around x and the result, with the reference."""
     rng = np.random.default_rng(case.number)
-    dtype = np.dtype(case.dtype) if case.dtype != "bfloat16" else reference.dtype_of("bfloat16")
+    dtype = reference.dtype_of(case.dtype)
     x_memory, out_memory, x, out = place(case, dtype, rng)
     x[...] = awkward_numbers(case.shape, dtype, rng)
     kept = decisions(case, rng)
