@@ -38,6 +38,7 @@ OPERATIONS = {"dropout": SCALED, "scale=False": DTYPES, "alpha_dropout": REAL}
 MASKS = ["stream", "offset", "noise_shape", "given", "packed"]
 # What the result is written into.
 TARGETS = ["fresh", "out", "overlap", "x as out", "inplace"]
+IN_PLACE = TARGETS[3:]
 LENGTHS = [0, 1, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 128, 129, 200]
 EDGES = [(BLOCK - 1,), (BLOCK,), (BLOCK + 1,), (2, BLOCK // 2 + 1), (129, 127), (128, 129)]
 LARGE_SHAPES = [
@@ -78,32 +79,37 @@ def draw_shape(rng, large):
     axes = int(rng.choice([0, 1, 1, 2, 2, 2, 3, 3, 4, 5]))
     most = 10 ** rng.uniform(0, 4)
     shape = [1] * axes
+    size = 1
     for axis in rng.permutation(axes).tolist():
-        n = int(rng.choice(LENGTHS))
-        shape[axis] = n if n * math.prod(shape) <= most else 1
+        n = LENGTHS[rng.integers(len(LENGTHS))]
+        if n * size <= most:
+            shape[axis] = n
+            size *= max(n, 1)
     return tuple(shape)
 
 
-def draw_case(number, large=False):
-    """Draw a case from its number."""
+def draw_case(number, large=False, **fixed):
+    """Draw a case from its number: all of it, or what is not fixed."""
     rng = np.random.default_rng([20261125, int(large), number])
-    shape = draw_shape(rng, large)
+
+    def choose(name, options):
+        drawn = options[rng.integers(len(options))]
+        return fixed.get(name, drawn)
+
+    shape = fixed["shape"] if "shape" in fixed else draw_shape(rng, large)
     axes = len(shape)
-    operation = str(rng.choice(list(OPERATIONS)))
-    masks = MASKS[:3] if operation == "alpha_dropout" else MASKS
-    target = str(rng.choice([*TARGETS, "out", "overlap"]))
-    names = (
-        str(rng.choice(memory.WRITABLE if target in TARGETS[3:] else list(memory.READABLE))),
-        str(rng.choice(memory.WRITABLE)),
-    )
+    operation = choose("operation", list(OPERATIONS))
+    dtype = choose("dtype", OPERATIONS[operation])
+    target = choose("target", [*TARGETS, "out", "overlap"])
+    readable = memory.WRITABLE if target in IN_PLACE else list(memory.READABLE)
+    names = (choose("layout", readable), choose("out", memory.WRITABLE))
     x, out = (memory.draw_layout(name, rng, axes) for name in names)
-    if rng.random() < 0.2 and 0 not in x.steps:
+    if rng.random() < 0.25 and 0 not in x.steps:
         names, out = (names[0], "as x"), x
-    dtype = str(rng.choice(OPERATIONS[operation]))
     begin = rng.choice([1, 16], 2) * rng.integers(0, 64, 2)
     if target == "overlap":  # one begins among the elements of the other, or inside an element
         itemsize = reference.dtype_of(dtype).itemsize
-        ahead = int(rng.integers(0, math.prod(shape) + 1)) * itemsize + int(rng.choice([0, 0, 1]))
+        ahead = int(rng.integers(0, math.prod(shape) + 1)) * itemsize + int(rng.integers(3) == 0)
         begin[1] = begin[0] + min(ahead, 1000)
         begin = rng.permutation(begin)
     case = Case(
@@ -111,24 +117,24 @@ def draw_case(number, large=False):
         shape=shape,
         dtype=dtype,
         operation=operation,
-        mask=str(rng.choice(masks)),
+        mask=choose("mask", MASKS[:3] if operation == "alpha_dropout" else MASKS),
         target=target,
-        threads=int(rng.integers(1, 4)),
-        p=float(rng.choice(list(KEYS))),
+        threads=choose("threads", [1, 2, 3]),
+        p=choose("p", list(KEYS)),
         names=names,
         x=x,
         out=out,
         begin=tuple(begin.tolist()),
-        readonly=bool(rng.random() < 0.3 and target in TARGETS[:2]),
+        readonly=bool(rng.random() < 0.3 and target in ("fresh", "out")),
     )
     shared = [1 if rng.random() < 0.5 else n for n in shape]
     if case.mask == "offset":
-        case.options["offset"] = int(rng.choice([77, 64, 1, BLOCK - 1, rng.integers(2**19)]))
+        case.options["offset"] = choose("", [77, 64, 1, BLOCK - 1, int(rng.integers(2**19))])
     elif case.mask == "noise_shape":
-        case.options = {"noise_shape": tuple(shared), "offset": int(rng.choice([0, 77]))}
+        case.options = {"noise_shape": tuple(shared), "offset": choose("", [0, 77])}
     elif case.mask == "given":
-        case.mask_shape = tuple(shared[int(rng.choice([0, 0, rng.integers(axes + 1)])) :])
-        name = str(rng.choice(list(memory.READABLE)))
+        case.mask_shape = tuple(shared[choose("", [0, 0, int(rng.integers(axes + 1))]) :])
+        name = choose("", list(memory.READABLE))
         case.mask_layout = memory.draw_layout(name, rng, len(case.mask_shape))
     return case
 
@@ -169,12 +175,11 @@ def place(case, dtype, rng):
     (x_begin, out_begin), sizes = case.begin, []
     for layout in (case.x, case.out):
         sizes.append(layout.strides(case.shape, dtype.itemsize)[2] + dtype.itemsize)
-    in_place = case.target in ("x as out", "inplace")
     x_memory = rng.integers(0, 256, max(sizes) + 2100, np.uint8)
-    shared = in_place or case.target == "overlap"
+    shared = case.target in ("overlap", *IN_PLACE)
     out_memory = x_memory if shared else rng.integers(0, 256, sizes[1] + 2100, np.uint8)
     x = memory.view(x_memory, case.shape, dtype, case.x, x_begin)
-    if in_place:
+    if case.target in IN_PLACE:
         return x_memory, out_memory, x, x
     out = memory.view(out_memory, case.shape, dtype, case.out, out_begin)
     return x_memory, out_memory, x, out
@@ -235,20 +240,31 @@ def test_drawn_layouts_of_arrays_that_a_team_works_on():
     check_all(draw_case(n, large=True) for n in range(LARGE))
 
 
+@pytest.mark.parametrize("layout", memory.READABLE)
+def test_every_dtype_operation_and_target_in_each_layout(layout):
+    """Tables under the stream, and arrays of four axes under any mask."""
+    targets = [target for target in TARGETS if layout in memory.WRITABLE or target not in IN_PLACE]
+    kinds = [
+        {"operation": operation, "dtype": dtype, "target": target} | shape_and_mask
+        for operation, dtypes in OPERATIONS.items()
+        for dtype, target in itertools.product(dtypes, targets)
+        for shape_and_mask in ({"shape": (67, 130), "mask": "stream"}, {"shape": (5, 66, 1, 29)})
+    ]
+    check_all(draw_case(n, layout=layout, **kind) for n, kind in enumerate(kinds))
+
+
 def test_the_cases_are_of_every_kind():
     """Every layout of x meets every value of the other choices; and shapes are of every kind."""
     seen, shapes = set(), set()
     for case in map(draw_case, range(4000)):
-        choices = (case.dtype, case.operation, case.mask, case.target, case.threads)
-        seen |= {(case.names[0], choice) for choice in choices}
+        layout, out = case.names
+        seen |= {(layout, case.mask), (layout, case.threads)}
         if case.target in ("out", "overlap"):
-            seen.add((case.names[0], "to", case.names[1]))
+            seen.add((layout, out))
         shapes |= {f"{len(case.shape)} axes", f"size {math.prod(case.shape)}"}
-    choices = (*DTYPES, *OPERATIONS, *MASKS, *TARGETS, 1, 2, 3)
-    expected = set(itertools.product(memory.READABLE, choices))
-    expected -= set(itertools.product(["broadcast"], TARGETS[3:]))
-    targets = itertools.product(memory.READABLE, ["to"], [*memory.WRITABLE, "as x"])
-    expected |= set(targets) - {("broadcast", "to", "as x")}
+    outs = [*memory.WRITABLE, "as x"]
+    expected = set(itertools.product(memory.READABLE, [*MASKS, 1, 2, 3, *outs]))
+    expected.remove(("broadcast", "as x"))
     assert expected <= seen, expected - seen
     sizes = (0, 1, BLOCK - 1, BLOCK, BLOCK + 1)
     assert shapes >= {f"{n} axes" for n in range(6)} | {f"size {n}" for n in sizes}
