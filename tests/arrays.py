@@ -25,7 +25,7 @@ def special_bits(dtype):
     return np.array(positive + signs, f"u{dtype.itemsize}")
 
 
-def awkward_numbers(shape, dtype, rng=0):
+def awkward_numbers(shape, dtype=np.float64, rng=0):
     """Random numbers, of which a third are special; of integers and long doubles, any bytes."""
     dtype, rng = np.dtype(dtype), np.random.default_rng(rng)
     size = int(np.prod(shape, dtype=np.intp))

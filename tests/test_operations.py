@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from arrays import numbers
+from arrays import assert_same_bytes, awkward_numbers, numbers
 
 import fastdrop
 from fastdrop import alpha_dropout, apply_mask, dropout
@@ -61,10 +61,11 @@ def test_every_number_of_16_bits_is_scaled_as_in_the_reference(name, p):
 
 @pytest.mark.parametrize("name", ["float32", "float64"])
 def test_scaling_is_what_numpy_multiplies(name, key):
-    x = numbers(10_000, name)
+    x = awkward_numbers(10_000, name)
     kept = fastdrop.keep_mask(x.shape, 0.1, rng=key)
-    scaled = x * np.dtype(name).type(1 / (1 - 0.1))
-    np.testing.assert_array_equal(dropout(x, 0.1, rng=key), np.where(kept, scaled, 0))
+    with np.errstate(all="ignore"):
+        scaled = x * np.dtype(name).type(1 / (1 - 0.1))
+    assert_same_bytes(dropout(x, 0.1, rng=key), np.where(kept, scaled, 0))
 
 
 @pytest.mark.parametrize("name", ["float16", "bfloat16"])
@@ -100,11 +101,11 @@ def test_arrays_of_complex_numbers_that_no_line_fits(key, words):
     """complex64 lies on 4 bytes: its elements may begin off every cache line, streamed or not."""
     for dtype, size in ((np.complex64, 2**22 + 5), (np.complex128, 2**21 + 5)):
         parts = np.ones(2 * size + 1, np.zeros(1, dtype).real.dtype)
-        x = np.ones(size, dtype)
+        x = awkward_numbers(size, dtype)
         out = parts[1:].view(dtype)
         dropout(x, 0.3, rng=key, out=out)
         kept = reference.keep(0, size, 0.3, words)
-        np.testing.assert_array_equal(out, reference.apply_mask(x, kept, 0.3))
+        assert_same_bytes(out, reference.apply_mask(x, kept, 0.3))
         assert parts[0] == 1
 
 
@@ -136,7 +137,7 @@ def test_blocks_are_selected(any_dtype, threads, key, words):
 
 @pytest.mark.parametrize("layout", ["fortran", "strided", "unaligned", "transposed"])
 def test_layouts_are_selected(any_dtype, layout, key, words):
-    x = (np.arange(70 * 90) % 3 + 1).astype(any_dtype).reshape(70, 90)
+    x = random_bits(70 * 90, any_dtype).reshape(70, 90)
     if layout == "fortran":
         y = np.asfortranarray(x)
     elif layout == "strided":
@@ -150,17 +151,16 @@ def test_layouts_are_selected(any_dtype, layout, key, words):
         y[...] = x
     kept = reference.decisions(x.shape, 0.4, words)
     z = dropout(y, 0.4, rng=key, scale=False)
-    np.testing.assert_array_equal(z, np.where(kept, x, np.zeros((), any_dtype)))
+    assert z.tobytes() == selected(x, kept)
     assert z.strides == np.empty_like(y).strides
 
 
 @pytest.mark.parametrize("dtype", [">i4", ">f2", ">c16", ">u8"])
 def test_swapped_bytes_are_selected(dtype, key, words):
-    x = np.arange(1, 1001).astype(dtype)
+    x = awkward_numbers(1000, dtype)
     kept = reference.keep(0, 1000, 0.4, words)
     y = dropout(x, 0.4, rng=key, scale=False)
-    assert y.dtype == x.dtype
-    np.testing.assert_array_equal(y, np.where(kept, x, 0))
+    assert_same_bytes(y, reference.chosen(kept, x))
 
 
 def test_signaling_nans_are_selected_as_they_are(key):
@@ -199,9 +199,7 @@ def test_added_dtypes_without_an_operation_are_refused():
 @pytest.mark.parametrize("p", [0.1, 1 / 3, 0.5, 0.9, 1e-6, 1 - 2**-20])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_alpha_dropout_equals_the_reference(p, threads, real_dtype, key, words):
-    x = numbers(3 * BLOCK + 77, real_dtype)
-    x[::7] = np.nan
-    x[::11] = np.inf
+    x = awkward_numbers(3 * BLOCK + 77, real_dtype)
     expected = reference.alpha_dropout(x, p, words, 5)
     options = {"rng": key, "offset": 5, "num_threads": threads}
     assert alpha_dropout(x, p, True, **options).tobytes() == expected.tobytes()
@@ -213,7 +211,7 @@ def test_alpha_dropout_equals_the_reference(p, threads, real_dtype, key, words):
 
 
 def test_every_length_is_shifted(real_dtype, key, words):
-    x = numbers(200, real_dtype)
+    x = awkward_numbers(200, real_dtype)
     expected = reference.alpha_dropout(x, 0.4, words)
     for size in range(201):
         y = alpha_dropout(x[:size], 0.4, True, rng=key)
@@ -230,7 +228,7 @@ def test_every_number_of_16_bits_is_shifted_as_in_the_reference(name, p, key, wo
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_layouts_are_shifted(order, real_dtype, key, words):
-    x = np.array(numbers((100, 130), real_dtype), order=order)
+    x = np.array(awkward_numbers((100, 130), real_dtype), order=order)
     expected = reference.alpha_dropout(x, 0.4, words)
     assert alpha_dropout(x, 0.4, True, rng=key).tobytes() == expected.tobytes()
     view = np.repeat(x, 2, axis=0)[::-2][::-1]
@@ -289,7 +287,7 @@ def test_mean_and_variance_are_kept(p, real_dtype):
 @pytest.mark.parametrize("scale", [True, False])
 def test_a_result_past_the_cache_equals_its_pieces(scale, dtype, key):
     size, step = 2**25 // dtype.itemsize + 77, 1_000_003
-    x = np.ones(size, dtype)
+    x = awkward_numbers(size, dtype)
     out = np.zeros_like(x)
     dropout(x, 0.3, rng=key, out=out, scale=scale)
     for begin in range(0, size, step):

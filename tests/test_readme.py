@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-import numpy as np
+from arrays import assert_same_bytes
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -12,4 +12,4 @@ def test_the_first_example_runs():
     (block,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
     names = {}
     exec(block, names)
-    np.testing.assert_array_equal(names["grad"] * names["x"], names["y"])
+    assert_same_bytes(names["grad"] * names["x"], names["y"])
