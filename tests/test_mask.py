@@ -268,28 +268,6 @@ def test_x_is_left_alone(dtype, key):
     assert x.tobytes() == before
 
 
-# The rates
-
-
-@pytest.mark.parametrize("p", [0.001, 0.1, 1 / 3, 0.5, 0.9])
-def test_the_drop_rate_is_p(p):
-    """Over 2^24 elements, within 5 standard errors: a false alarm in 1.7 million keys."""
-    n = 2**24
-    dropped = n - int(kept(n, p, fastdrop.Key(7)).sum())
-    assert abs(dropped - n * p) < 5 * np.sqrt(n * p * (1 - p))
-
-
-@pytest.mark.parametrize("lag", [1, 4, 16, 64, 1024, BLOCK])
-def test_neighbours_are_independent(lag):
-    """The covariance of decisions a lag apart, within 5 standard errors."""
-    n, p = 2**24, 0.3
-    dropped = ~kept(n + lag, p, fastdrop.Key(8))
-    together = int((dropped[:n] & dropped[lag:]).sum())
-    # Var of the number of joint drops, with the covariance of overlapping pairs
-    variance = n * (p**2 * (1 - p**2) + 2 * (p**3 - p**4))
-    assert abs(together - n * p**2) < 5 * np.sqrt(variance)
-
-
 def test_more_than_2_to_31_elements(key, words):
     """By the general path, from a broadcast x, and then in place by the direct one."""
     size = 2**31 + 100_000

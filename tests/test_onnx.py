@@ -97,13 +97,14 @@ def test_script_fails_if_there_are_no_tests(monkeypatch):
 
 
 @pytest.mark.parametrize("opset", [12, 13, 22])
+@pytest.mark.parametrize("ratio", [0.1, 0.9])
 @pytest.mark.parametrize("seed", [0, 2**63 - 1, -1])
-def test_default_mask_is_fastdrops(x, opset, seed):
-    y, mask = train(x, 0.1, opset=opset, seed=seed)
-    p, rng = float(np.float32(0.1)), seed % 2**64
+def test_default_mask_is_fastdrops(x, opset, ratio, seed):
+    y, mask = train(x, ratio, opset=opset, seed=seed)
+    p, rng = float(np.float32(ratio)), seed % 2**64
     assert_same_bytes(mask, fastdrop.keep_mask(x.shape, p, rng=rng))
     assert_same_bytes(y, fastdrop.dropout(x, p, rng=rng))
-    (again,) = train(x, 0.1, outputs=("y",), opset=opset, seed=seed)
+    (again,) = train(x, ratio, outputs=("y",), opset=opset, seed=seed)
     assert_same_bytes(again, y)
 
 
@@ -114,16 +115,6 @@ def test_without_a_seed_each_call_takes_the_next_key(x):
     fastdrop.manual_seed(0)
     for outputs, expected in ((("y",), y), (("y", "mask"), other)):
         assert_same_bytes(train(x, 0.5, outputs=outputs)[0], expected)
-
-
-@pytest.mark.parametrize("ratio", [0.1, 0.5, 0.9])
-def test_rate_is_the_ratio(ratio):
-    x = np.ones(100_000, np.float32)
-    y, mask = train(x, ratio, seed=1)
-    kept = np.count_nonzero(mask)
-    # within 5 standard errors: a false alarm in 1.7 million seeds
-    assert abs(kept - x.size * (1 - ratio)) < 5 * np.sqrt(x.size * ratio * (1 - ratio))
-    assert_same_bytes(y != 0, mask)
 
 
 def test_a_mask_from_elsewhere_is_applied_and_returned(x):

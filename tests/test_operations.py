@@ -86,17 +86,6 @@ def test_a_scale_above_every_float16_makes_no_infinity_of_small_numbers():
     assert not y[1::2].view(np.uint16).any()
 
 
-@pytest.mark.parametrize("p", [0.1, 0.56])
-def test_the_mean_of_bfloat16_does_not_drift(p):
-    """A scale rounded to bfloat16 is off by 0.16 % and 0.31 % at these p, and so is the mean."""
-    dtype = reference.dtype_of("bfloat16")
-    x = np.linspace(1, 2, 2**20).astype(dtype)
-    kept = fastdrop.keep_mask(x.shape, p, rng=3)
-    y = dropout(x, p, rng=3)[kept].astype(np.float64)
-    # The roundings of the 129 numbers are each at most 2**-9 and go either way.
-    assert y.mean() / x[kept].astype(np.float64).mean() * (1 - p) == pytest.approx(1, abs=2e-4)
-
-
 def test_arrays_of_complex_numbers_that_no_line_fits(key, words):
     """complex64 lies on 4 bytes: its elements may begin off every cache line, streamed or not."""
     for dtype, size in ((np.complex64, 2**22 + 5), (np.complex128, 2**21 + 5)):
@@ -261,24 +250,6 @@ def test_dtypes_that_cannot_be_shifted(dtype):
 def test_complex_numbers_are_told_from_those_that_cannot_be_scaled(dtype):
     with pytest.raises(TypeError, match=r"real numbers.*complex.*x\.real and x\.imag"):
         alpha_dropout(np.ones(3, dtype), 0.5, True)
-
-
-@pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.9])
-def test_mean_and_variance_are_kept(p, real_dtype):
-    """Of standard normal input, each within 5 standard errors: a false alarm in 1.7 million."""
-    n = 2**20
-    x = np.random.default_rng(20261124).standard_normal(n).astype(real_dtype)
-    for drop, shape in (
-        (alpha_dropout, (n,)),
-        (fastdrop.feature_alpha_dropout, (n // 64, 16, 4)),
-    ):
-        y = drop(x.reshape(shape), p, True, rng=3).astype(np.float64)
-        # Channels are the independent observations.
-        means = y.reshape(-1, shape[-1]).mean(axis=1) if len(shape) > 1 else y
-        assert abs(means.mean()) < 5 * means.std() / np.sqrt(means.size)
-        squares = y**2
-        squares = squares.reshape(-1, shape[-1]).mean(axis=1) if len(shape) > 1 else squares
-        assert abs(squares.mean() - 1) < 5 * squares.std() / np.sqrt(squares.size)
 
 
 # One call, every kind of target

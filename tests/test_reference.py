@@ -471,3 +471,15 @@ def test_alpha_dropout_by_hand():
     kept = reference.keep(0, 4, p, KEY)
     expected = np.where(kept, a * x + b, a * -limit + b)
     np.testing.assert_allclose(reference.alpha_dropout(x, p, KEY), expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.9, 1e-6])
+def test_alpha_dropout_keeps_mean_0_and_variance_1(p):
+    """Of an input with these moments: computed from what 0 and 1 become, kept or dropped."""
+    x = np.array([0.0, 1.0, 0.0])
+    b, sum_of_both, dropped = reference.apply_alpha_mask(x, np.array([True, True, False]), p)
+    a = sum_of_both - b
+    mean = (1 - p) * b + p * dropped
+    square = (1 - p) * (a**2 + b**2) + p * dropped**2
+    assert mean == pytest.approx(0, abs=1e-14)
+    assert square == pytest.approx(1, rel=1e-14)
