@@ -311,3 +311,25 @@ def test_a_layer_is_torchs_arithmetic_on_its_mask(name, p, dtype):
     layer = both(LAYERS[name])[1](p, rng=7)
     np.testing.assert_array_equal(layer(x), array(y))
     np.testing.assert_array_equal(layer.backward(x[::-1]), array(t.grad))
+
+
+def test_difference_of_the_state_of_a_layer():
+    theirs, ours = both("Dropout")
+    assert theirs().state_dict() == {}
+    layer = ours(rng=7)
+    layer(np.ones(3))
+    twin = ours(rng=7)
+    twin.load_state_dict(layer.state_dict())
+    x = np.ones(1000)
+    assert twin(x).tobytes() == layer(x).tobytes() != ours(rng=7)(x).tobytes()
+
+
+def test_a_tensor_is_taken_where_numpy_can_make_an_array_of_it():
+    t = torch.ones(1000)
+    expected = fastdrop.dropout(np.ones(1000, np.float32), 0.5, rng=1)
+    assert fastdrop.dropout(t, 0.5, rng=1).tobytes() == expected.tobytes()
+    assert error(fastdrop.dropout, t, 0.5, True, True)[0] is TypeError  # in place
+    fastdrop.dropout(t.numpy(), 0.5, inplace=True, rng=1)
+    assert array(t).tobytes() == expected.tobytes()
+    error(fastdrop.dropout, torch.ones(3, requires_grad=True), 0.5)
+    error(fastdrop.dropout, torch.ones(3, dtype=torch.bfloat16), 0.5)
