@@ -65,7 +65,7 @@ def dropout(
     offset: Any,
     return_key: Any,
     num_threads: Any,
-) -> Any: ...
+) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
 def alpha_dropout(
     x: Any,
     p: Any,
@@ -78,7 +78,7 @@ def alpha_dropout(
     offset: Any,
     return_key: Any,
     num_threads: Any,
-) -> Any: ...
+) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
 def keep_mask(
     shape: tuple[int, ...], p: Any, rng: Any, offset: Any, packed: Any, num_threads: Any
 ) -> Any: ...

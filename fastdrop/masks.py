@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
+from typing import Any, Literal, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _core
 from fastdrop.keys import RNGLike
-
-if TYPE_CHECKING:
-    from fastdrop.functional import DType, Probability, Shape
+from fastdrop.signatures import DType, Probability, Shape
 
 
 @overload

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import fastdrop
+from fastdrop import signatures
 
 OBJECTS = [
     name for name in fastdrop.__all__ if callable(getattr(fastdrop, name)) and name != "RNGLike"
@@ -30,6 +31,26 @@ def test_public_names_belong_to_fastdrop(name):
     if inspect.isclass(thing):
         assert repr(thing) == f"<class 'fastdrop.{name}'>"
         assert pickle.loads(pickle.dumps(thing)) is thing
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("dropout", signatures.DropoutOptions),
+        ("dropout1d", signatures.ScaleOptions),
+        ("alpha_dropout", signatures.NoiseOptions),
+        ("feature_alpha_dropout", signatures.Options),
+    ],
+)
+def test_the_options_in_the_types_are_those_of_the_function(name, options):
+    parameters = inspect.signature(getattr(fastdrop, name)).parameters.values()
+    keywords = {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+    assert keywords == {*options.__annotations__, "return_key"}
+
+
+@pytest.mark.parametrize("name", ["dropout2d", "dropout3d"])
+def test_a_function_typed_like_another_has_its_signature(name):
+    assert inspect.signature(getattr(fastdrop, name)) == inspect.signature(fastdrop.dropout1d)
 
 
 TYPES = """
@@ -63,6 +84,9 @@ CALLS = [
     "AlphaDropout().forward(image)",
     "Dropout1d().backward(image)",
     "dropout2d(x, return_key=True)",
+    "dropout1d(x, noise_shape=(1,))",
+    "alpha_dropout(x, scale=False)",
+    "dropout(x, rng='seed')",
 ]
 WRONG = [f"r{i} = fastdrop.{call}; y = r{i}" for i, call in enumerate(CALLS)] + ["rng = 'seed'"]
 
@@ -78,8 +102,8 @@ def check_types(code):
         text=True,
         timeout=300,
     )
-    lines = [int(n) for n in re.findall(r"^<string>:(\d+): error", result.stdout, re.MULTILINE)]
-    return lines, result.stdout + result.stderr
+    lines = {int(n) for n in re.findall(r"^<string>:(\d+): error", result.stdout, re.MULTILINE)}
+    return sorted(lines), result.stdout + result.stderr
 
 
 def test_an_array_keeps_its_dtype_in_the_types():

@@ -1,0 +1,255 @@
+"""Dropout of whole channels: `dropout1d`, `dropout2d` and `dropout3d`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdrop import _core
+from fastdrop.keys import Key, RNGLike
+from fastdrop.signatures import DType, Probability, Result, ScaleOptions, Shape, typed_like
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+@overload
+def dropout1d(
+    x: np.ndarray[Shape, DType],
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    return_key: Literal[False] = ...,
+    **options: Unpack[ScaleOptions],
+) -> np.ndarray[Shape, DType]: ...
+@overload
+def dropout1d(
+    x: ArrayLike,
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    return_key: Literal[False] = ...,
+    **options: Unpack[ScaleOptions],
+) -> NDArray[Any]: ...
+@overload
+def dropout1d(
+    x: np.ndarray[Shape, DType],
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    return_key: Literal[True],
+    **options: Unpack[ScaleOptions],
+) -> tuple[np.ndarray[Shape, DType], Key | None]: ...
+@overload
+def dropout1d(
+    x: ArrayLike,
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    return_key: Literal[True],
+    **options: Unpack[ScaleOptions],
+) -> tuple[NDArray[Any], Key | None]: ...
+@overload
+def dropout1d(
+    x: ArrayLike,
+    p: Probability = ...,
+    training: bool = ...,
+    inplace: bool = ...,
+    *,
+    return_key: bool,
+    **options: Unpack[ScaleOptions],
+) -> Result: ...
+def dropout1d(
+    x: ArrayLike,
+    p: Probability = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    rng: RNGLike = None,
+    out: NDArray[Any] | None = None,
+    scale: bool = True,
+    offset: SupportsIndex = 0,
+    return_key: bool = False,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
+    """Zero whole channels of sequences with probability p and scale the others by 1/(1-p).
+
+    Parameters
+    ----------
+    x : array_like
+        Of shape (N, C, L) or (C, L), and a dtype as for `dropout`. Each channel, of
+        shape (L,), is dropped or kept as a whole.
+    p, training, inplace, rng, out, scale, return_key, num_threads
+        As for `dropout`.
+    offset : int, optional
+        Position of the first channel's decision in the mask's stream, 0 or more.
+
+    Returns
+    -------
+    y : ndarray
+        As from `dropout`.
+    key : Key or None
+        Only with ``return_key=True``.
+
+    Raises
+    ------
+    ValueError
+        If x has another number of axes; and as for `dropout`.
+    TypeError
+        As for `dropout`.
+
+    Notes
+    -----
+    The same as `dropout` with a `noise_shape` that is 1 in the last axis. The operation
+    is that of Tompson et al. (2015), arXiv:1411.4280, and `torch.nn.functional.dropout1d`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> fastdrop.dropout1d(np.ones((3, 4)), 0.5, rng=10)
+    array([[2., 2., 2., 2.],
+           [0., 0., 0., 0.],
+           [2., 2., 2., 2.]])
+    """
+    x = _core.as_array(x, inplace)
+    shape = _channel_noise(x, "dropout1d", "L")
+    return _core.dropout(
+        x, p, training, inplace, rng, out, shape, scale, offset, return_key, num_threads
+    )
+
+
+@typed_like(dropout1d)
+def dropout2d(
+    x: ArrayLike,
+    p: Probability = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    rng: RNGLike = None,
+    out: NDArray[Any] | None = None,
+    scale: bool = True,
+    offset: SupportsIndex = 0,
+    return_key: bool = False,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
+    """Zero whole channels of images with probability p and scale the others by 1/(1-p).
+
+    Parameters
+    ----------
+    x : array_like
+        Of shape (N, C, H, W) or (C, H, W), and a dtype as for `dropout`. Each channel, of
+        shape (H, W), is dropped or kept as a whole.
+    p, training, inplace, rng, out, scale, return_key, num_threads
+        As for `dropout`.
+    offset : int, optional
+        Position of the first channel's decision in the mask's stream, 0 or more.
+
+    Returns
+    -------
+    y : ndarray
+        As from `dropout`.
+    key : Key or None
+        Only with ``return_key=True``.
+
+    Raises
+    ------
+    ValueError
+        If x has another number of axes; and as for `dropout`.
+    TypeError
+        As for `dropout`.
+
+    Notes
+    -----
+    The same as `dropout` with a `noise_shape` that is 1 in the last two axes. The operation
+    is that of Tompson et al. (2015), arXiv:1411.4280, and `torch.nn.functional.dropout2d`,
+    except that PyTorch takes 3-D input as (N, C, L).
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> y = fastdrop.dropout2d(np.ones((2, 4, 5, 5)), 0.5, rng=10)
+    >>> y.max(axis=(2, 3))
+    array([[2., 0., 2., 0.],
+           [2., 2., 0., 0.]])
+    """
+    x = _core.as_array(x, inplace)
+    shape = _channel_noise(x, "dropout2d", "H, W")
+    return _core.dropout(
+        x, p, training, inplace, rng, out, shape, scale, offset, return_key, num_threads
+    )
+
+
+@typed_like(dropout1d)
+def dropout3d(
+    x: ArrayLike,
+    p: Probability = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    rng: RNGLike = None,
+    out: NDArray[Any] | None = None,
+    scale: bool = True,
+    offset: SupportsIndex = 0,
+    return_key: bool = False,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
+    """Zero whole channels of volumes with probability p and scale the others by 1/(1-p).
+
+    Parameters
+    ----------
+    x : array_like
+        Of shape (N, C, D, H, W) or (C, D, H, W), and a dtype as for `dropout`. Each channel, of
+        shape (D, H, W), is dropped or kept as a whole.
+    p, training, inplace, rng, out, scale, return_key, num_threads
+        As for `dropout`.
+    offset : int, optional
+        Position of the first channel's decision in the mask's stream, 0 or more.
+
+    Returns
+    -------
+    y : ndarray
+        As from `dropout`.
+    key : Key or None
+        Only with ``return_key=True``.
+
+    Raises
+    ------
+    ValueError
+        If x has another number of axes; and as for `dropout`.
+    TypeError
+        As for `dropout`.
+
+    Notes
+    -----
+    The same as `dropout` with a `noise_shape` that is 1 in the last three axes. The operation
+    is that of Tompson et al. (2015), arXiv:1411.4280, and `torch.nn.functional.dropout3d`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> y = fastdrop.dropout3d(np.ones((2, 4, 2, 5, 5)), 0.5, rng=10)
+    >>> y.max(axis=(2, 3, 4))
+    array([[2., 0., 2., 0.],
+           [2., 2., 0., 0.]])
+    """
+    x = _core.as_array(x, inplace)
+    shape = _channel_noise(x, "dropout3d", "D, H, W")
+    return _core.dropout(
+        x, p, training, inplace, rng, out, shape, scale, offset, return_key, num_threads
+    )
+
+
+def _channel_noise(x: NDArray[Any], name: str, axes: str) -> tuple[int, ...]:
+    """Return the noise shape of an array whose last axes, named `axes`, belong to its channels."""
+    shape, inner = _core.as_base_array(x).shape, len(axes.split())
+    if len(shape) not in (inner + 1, inner + 2):
+        raise ValueError(
+            f"{name} takes x of shape (N, C, {axes}) or (C, {axes}), but its shape is {shape}"
+        )
+    return shape[: len(shape) - inner] + (1,) * inner

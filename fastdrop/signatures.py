@@ -1,0 +1,49 @@
+"""The types that the functions' signatures share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsIndex, TypeAlias, TypedDict, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdrop.keys import Key, RNGLike
+
+Probability: TypeAlias = float | np.floating[Any]
+NoiseShape: TypeAlias = Sequence[SupportsIndex | None] | NDArray[np.integer[Any]]
+Result: TypeAlias = NDArray[Any] | tuple[NDArray[Any], Key | None]
+
+Shape = TypeVar("Shape", bound=tuple[Any, ...])
+DType = TypeVar("DType", bound=np.dtype[Any])
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Options(TypedDict, total=False):
+    """The keywords that all functions take, except `return_key`, which the overloads name."""
+
+    rng: RNGLike
+    out: NDArray[Any] | None
+    offset: SupportsIndex
+    num_threads: SupportsIndex | None
+
+
+class NoiseOptions(Options, total=False):
+    """Those of `alpha_dropout`."""
+
+    noise_shape: NoiseShape | None
+
+
+class ScaleOptions(Options, total=False):
+    """Those of `dropout1d`, `dropout2d` and `dropout3d`."""
+
+    scale: bool
+
+
+class DropoutOptions(NoiseOptions, ScaleOptions, total=False):
+    """Those of `dropout`."""
+
+
+def typed_like(model: _Function) -> Callable[[Callable[..., Any]], _Function]:
+    """Give a function the overloads of another that has the same parameters."""
+    return lambda function: cast(_Function, function)
