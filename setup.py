@@ -19,10 +19,11 @@ from setuptools import Extension, setup
 from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
 
-# The features that _machine.pyx asks the CPU for, and no others.
-AVX2 = ["-mavx2", "-mbmi", "-mbmi2", "-mfma", "-mpopcnt", "-mf16c"]
-AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl"]
-LEVELS = {"baseline": [], "avx2": AVX2, "avx512": AVX512}
+# The CPU levels, best first, each with its features: those that the compiler may use (-mavx2 and so
+# on) and that _machine.pyx asks the CPU for.
+AVX2 = ["avx2", "bmi", "bmi2", "fma", "popcnt", "f16c"]
+AVX512 = [*AVX2, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"]
+LEVELS = {"avx512": AVX512, "avx2": AVX2, "baseline": []}
 
 # Contraction would round kept elements differently from level to level.
 OPTIMIZE = ["-O3", "-ffp-contract=off"]
@@ -118,7 +119,8 @@ class BuildKernels(build_ext):
         self.render_table()
         openmp_compile, openmp_link = self.find_openmp()
         for extension in list(self.extensions):
-            level = LEVELS.get(extension.name.rpartition("_")[2], [])
+            features = LEVELS.get(extension.name.rpartition("_")[2], [])
+            level = [f"-m{feature}" for feature in features]
             if level and self.failure(LEVEL_PROBE, level):
                 self.warn(f"{extension.name} is left out: the compiler cannot build it")
                 self.extensions.remove(extension)
@@ -234,19 +236,30 @@ class BuildKernels(build_ext):
         return ""
 
 
-def extension(name):
+def level_macro():
+    """Return the table of levels for the C preprocessor: FD_LEVEL(avx2, FD_HAS(avx2) ...) ..."""
+    return " ".join(
+        f"FD_LEVEL({level}, {' '.join(f'FD_HAS({feature})' for feature in features)})"
+        for level, features in LEVELS.items()
+    )
+
+
+def extension(name, *macros):
     """Describe the extension module _name."""
     return Extension(
         f"fastdrop._{name}",
         [f"pyx/_{name}.pyx"],
         include_dirs=["pyx", numpy.get_include()],
         depends=["setup.py", *glob("pyx/*.h"), *glob("pyx/*.px[di]"), "pyx/operations.py"],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *macros],
     )
 
 
 setup(
     # The longest first, for the shortest time in parallel.
-    ext_modules=[extension(name) for name in ["core", *LEVELS, "machine"]],
+    ext_modules=[
+        *[extension(name) for name in ["core", *LEVELS]],
+        extension("machine", ("FD_LEVELS", level_macro())),
+    ],
     cmdclass={"build": Build, "build_ext": BuildKernels},
 )

@@ -52,13 +52,8 @@ except ModuleNotFoundError as error:
 
 from fastdrop import threads  # noqa: E402  # it takes its checks from what is compiled
 
-LEVELS = ("avx512", "avx2", "baseline")
-"""Best first."""
-
 available = tuple(
-    level
-    for level in LEVELS
-    if level in _machine.cpu_levels() and importlib.util.find_spec(f"fastdrop._{level}")
+    level for level in _machine.cpu_levels() if importlib.util.find_spec(f"fastdrop._{level}")
 )
 """The levels that were built and that this CPU can run, best first."""
 

@@ -31,39 +31,48 @@ cdef extern from *:
     #define FD_COMPILER "unknown"
     #endif
 
-    /* The features that setup.py lets the compiler use for a level, and no others. */
+    /* setup.py defines FD_LEVELS from the table by which it compiles the levels. */
     #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
     #include <cpuid.h>
-    static int fd_has_f16c(void) /* whose name older compilers' __builtin_cpu_supports lacks */
+    static int fd_has_f16c(void)
     {
         unsigned int a, b, c, d;
         return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
     }
-    static int fd_has_avx2(void)
-    {
-        __builtin_cpu_init();
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-               __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
-               __builtin_cpu_supports("popcnt") && fd_has_f16c();
-    }
-    static int fd_has_avx512(void)
-    {
-        return fd_has_avx2() && __builtin_cpu_supports("avx512f") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    }
+    /* __builtin_cpu_supports of older compilers does not know the name f16c. For f16c the first
+       argument of FD_SECOND expands to two, so that the second is not the builtin. */
+    #define FD_ASK_f16c , fd_has_f16c()
+    #define FD_SECOND(first, second, ...) second
+    #define FD_CALL(macro, ...) macro(__VA_ARGS__)
+    #define FD_HAS(name) && FD_CALL(FD_SECOND, FD_ASK_##name, __builtin_cpu_supports(#name), 0)
+    #define FD_CPU_INIT() __builtin_cpu_init()
     #else
-    static int fd_has_avx2(void) { return 0; }
-    static int fd_has_avx512(void) { return 0; }
+    #define FD_HAS(name) && 0
+    #define FD_CPU_INIT() ((void)0)
     #endif
+
+    #define FD_LEVEL(name, features) + 1
+    enum { FD_LEVEL_COUNT = 0 FD_LEVELS };
+    #undef FD_LEVEL
+
+    /* Write the names of the levels that this CPU and its operating system can run. */
+    static int fd_cpu_levels(const char **names)
+    {
+        int count = 0;
+        FD_CPU_INIT();
+    #define FD_LEVEL(name, features) if (1 features) names[count++] = #name;
+        FD_LEVELS
+    #undef FD_LEVEL
+        return count;
+    }
     """
     const int FD_OPENMP
     long fd_last_level_cache()
     const char *FD_COMPILER
     int omp_get_max_threads()
     int omp_get_num_procs()
-    bint fd_has_avx2()
-    bint fd_has_avx512()
+    enum: FD_LEVEL_COUNT
+    int fd_cpu_levels(const char **names)
 
 
 compiler = FD_COMPILER.decode()
@@ -71,25 +80,23 @@ openmp = FD_OPENMP  # the specification's date, 0 where the build has no OpenMP
 
 
 def cpu_levels():
-    """The CPU levels that this CPU and its operating system can run, best first."""
-    levels = []
-    if fd_has_avx512():
-        levels.append("avx512")
-    if fd_has_avx2():
-        levels.append("avx2")
-    return (*levels, "baseline")
+    """Return the CPU levels that this CPU and its operating system can run, best first."""
+    cdef const char *names[FD_LEVEL_COUNT]
+    cdef int count = fd_cpu_levels(names)
+
+    return tuple([names[i].decode() for i in range(count)])
 
 
 def last_level_cache():
-    """Bytes of the third-level cache, 0 or less where the system does not tell."""
+    """Return the size of the L3 cache in bytes; 0 or less if the system does not tell."""
     return fd_last_level_cache()
 
 
 def openmp_threads():
-    """OpenMP's own answer for the calling thread: OMP_NUM_THREADS, and threadpoolctl's limits."""
+    """Return OpenMP's number for the calling thread: OMP_NUM_THREADS, threadpoolctl's limit."""
     return omp_get_max_threads()
 
 
 def processors():
-    """Processors that the calling thread may run on."""
+    """Return the number of processors that the calling thread may run on."""
     return omp_get_num_procs()

@@ -5,6 +5,7 @@ compiler's stand-in writes is the command it was called by, so a module tells ho
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -204,6 +205,16 @@ def test_what_the_package_no_longer_has_is_deleted_from_the_build(built, build):
         (library / name).touch()
     assert build(built).returncode == 0
     assert set(library.iterdir()) == before
+
+
+def test_the_cpu_is_asked_for_what_the_compiler_may_use(once_built):
+    made = modules(once_built)
+    asked = dict(re.findall(r"FD_LEVEL\((\w+), ((?:FD_HAS\(\w+\) ?)*)\)", made["_machine"]))
+    assert {"avx512", "avx2", "baseline"} <= asked.keys()
+    assert not asked["baseline"]
+    for level, features in asked.items():
+        allowed = re.findall(r" -m((?:avx|bmi|fma|popcnt|f16c)\w*)", made[f"_{level}"])
+        assert re.findall(r"FD_HAS\((\w+)\)", features) == allowed
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="there is one processor")

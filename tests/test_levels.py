@@ -1,13 +1,14 @@
 """The CPU level: chosen, forced, refused; and the same bytes at each."""
 
 import os
+import platform
 import shutil
 from pathlib import Path
 
 import pytest
 
 import fastdrop
-from fastdrop import cpu
+from fastdrop import _machine, cpu
 
 DIGEST = """
 import hashlib
@@ -48,6 +49,17 @@ def test_the_level_in_use_is_the_forced_one_or_the_best():
     assert cpu.level == (forced or cpu.available[0])
     assert cpu.available[-1] == "baseline"
     assert fastdrop.show_config("dicts")["cpu_level"] == cpu.level
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or not Path("/proc/cpuinfo").exists(), reason="not Linux on x86"
+)
+def test_the_levels_are_those_that_linux_reports():
+    flags = Path("/proc/cpuinfo").read_text().split()
+    # A flag that no CPU has without the other features of its level.
+    last_flags = {"avx512": "avx512vl", "avx2": "avx2"}
+    expected = [level for level, flag in last_flags.items() if flag in flags]
+    assert _machine.cpu_levels() == (*expected, "baseline")
 
 
 def test_every_level_gives_the_same_bytes(run_python):
