@@ -2,10 +2,12 @@ from typing import Any, SupportsIndex, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 BLOCK: int
 PARALLEL_MIN_SIZE: int
 MAX_THREADS: int
+SPAWN_FROM: int
 
 @final
 class Key:
@@ -17,8 +19,9 @@ class Key:
     def fold_in(self, n: SupportsIndex, *more: SupportsIndex) -> Key: ...
     def spawn(self, n: SupportsIndex) -> list[Key]: ...
     def __hash__(self) -> int: ...
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, value: object, /) -> bool: ...
 
+@disjoint_base
 class Gauge:
     """See pyx/gauge.pxi."""
 
@@ -80,16 +83,16 @@ def alpha_dropout(
     num_threads: Any,
 ) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
 def keep_mask(
-    shape: tuple[int, ...], p: Any, rng: Any, offset: Any, packed: Any, num_threads: Any
+    shape: tuple[int, ...], p: Any, rng: Any, offset: Any, is_packed: Any, num_threads: Any
 ) -> Any: ...
 def apply_mask(
     x: Any,
     mask: Any,
     p: Any,
-    inplace: Any,
+    in_place: Any,
     out: Any,
-    packed: Any,
-    scale: Any,
+    is_packed: Any,
+    scales: Any,
     num_threads: Any,
 ) -> NDArray[Any]: ...
 def explain(
