@@ -28,7 +28,7 @@ SCENES = ("alone", "busy", "torch after", "torch before")
 
 def mean_ms(calls, n):
     """Mean milliseconds of each of several calls, made in turn n times."""
-    times = [[] for _ in calls]
+    times: list[list[float]] = [[] for _ in calls]
     for _ in range(n):
         for call, kept in zip(calls, times, strict=True):
             begin = time.perf_counter()

@@ -12,7 +12,7 @@ import fastdrop
 try:
     import ml_dtypes
 except ImportError:
-    ml_dtypes = None
+    ml_dtypes = None  # type: ignore[assignment]
 
 KEY = fastdrop.Key(1)
 MIB = 2**20

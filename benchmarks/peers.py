@@ -47,6 +47,11 @@ def fastdrop_in_place(x, y):
     return lambda: fastdrop.dropout(y, P, inplace=True)
 
 
+def multiply(x, y):
+    scale = np.float32(1 / (1 - P))
+    return lambda: np.multiply(x, scale, out=y)
+
+
 def copy(x, y):
     return lambda: np.copyto(y, x)
 
@@ -151,12 +156,11 @@ LIBRARIES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Call], str]] = {
 
 def measure(library: str, seconds: float) -> list[dict[str, object]]:
     """Time a library at every size, in turn with the multiplication."""
-    scale = np.float32(1 / (1 - P))
     figures = []
     for size in SIZES:
         x = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
         y, z = np.full_like(x, 1), np.full_like(x, 1)
-        calls = [LIBRARIES[library][0](x, z), lambda x=x, y=y: np.multiply(x, scale, out=y)]
+        calls = [LIBRARIES[library][0](x, z), multiply(x, y)]
         best, numbers = [float("inf")] * 2, []
         for call in calls:
             call()

@@ -46,8 +46,8 @@ def peers_table(data: dict) -> str:
             cells.append(f"{figure['ns']:.3g} ({times:.{2 if times < 100 else 3}g}x)")
         name = f"{result['library']} {result['version']}"
         lines.append(f"| {name} | {result['threads']} | " + " | ".join(cells) + " |")
-    cells = " | ".join(f"{multiply[size]:.3g}" for size in TABLE_SIZES)
-    lines.insert(2, f"| `np.multiply(x, s, out=y)` | 1 | {cells} |")
+    cells = [f"{multiply[size]:.3g}" for size in TABLE_SIZES]
+    lines.insert(2, f"| `np.multiply(x, s, out=y)` | 1 | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

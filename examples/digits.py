@@ -96,7 +96,7 @@ class Network:
 
     def forward(self, images):
         """Return the logits, of shape (images, classes)."""
-        self.inputs = []
+        self.inputs: list[np.ndarray] = []
         values = images
         for weight, bias, dropout in zip(self.weights, self.biases, self.dropouts, strict=True):
             if self.inputs:
@@ -108,7 +108,8 @@ class Network:
 
     def backward(self, grad):
         """Return the gradients of the parameters, given that of the last logits."""
-        weight_grads, bias_grads = [], []
+        weight_grads: list[np.ndarray] = []
+        bias_grads: list[np.ndarray] = []
         for layer in reversed(range(len(self.weights))):
             values = self.inputs[layer]
             weight_grads.insert(0, values.T @ grad)

@@ -7,6 +7,7 @@ Words are Python ints or uint64 arrays of one axis or more, never NumPy scalars:
 from __future__ import annotations
 
 import math
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -22,10 +23,11 @@ DRAWS_PER_OUTPUT = 4
 BLOCK = STEPS * LANES * DRAWS_PER_OUTPUT
 BLOCKS = 2**64 // BLOCK
 
-Key = tuple[int, int]
+Key: TypeAlias = tuple[int, int]
+Word: TypeAlias = Any  # int | np.ndarray; the same as the arguments'
 
 
-def mix64(z: int | np.ndarray) -> int | np.ndarray:
+def mix64(z: Word) -> Word:
     """Mix the bits of a word, one to one."""
     z = z & WORD_MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD_MASK
@@ -33,7 +35,7 @@ def mix64(z: int | np.ndarray) -> int | np.ndarray:
     return z ^ (z >> 31)
 
 
-def hash2(i: int | np.ndarray, a: int | np.ndarray, b: int | np.ndarray) -> int | np.ndarray:
+def hash2(i: Word, a: Word, b: Word) -> Word:
     """Hash the index i under the two words a and b."""
     # The product is reduced before a is added: an int of more than 64 bits fits no array.
     return mix64(mix64(((i * PHI) & WORD_MASK) + a) + b)

@@ -404,6 +404,8 @@ def test_demo_bears_a_reader_that_has_seen_enough():
         stderr=subprocess.PIPE,
         cwd=sysconfig.get_path("scripts"),
     ) as process:
+        assert process.stdout
+        assert process.stderr
         process.stdout.close()
         assert process.stderr.read() == b""
 

@@ -31,12 +31,12 @@ def test_public_names_are_documented(name):
 
 @pytest.mark.parametrize("name", [name for name in OBJECTS if "." not in name])
 def test_public_names_have_an_example(name):
-    assert ">>> " in inspect.getdoc(OBJECTS[name])
+    assert ">>> " in (inspect.getdoc(OBJECTS[name]) or "")
 
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_examples_run(name):
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)
-    test = parser.get_doctest(inspect.getdoc(OBJECTS[name]), {}, name, None, None)
+    test = parser.get_doctest(inspect.getdoc(OBJECTS[name]) or "", {}, name, None, None)
     runner.run(test)
     assert runner.failures == 0

@@ -411,8 +411,8 @@ class Hostile(np.ndarray):
         """Return something else."""
         return np.ones(1)
 
-    strides = (0,)
-    shape = (1,)
+    strides = (0,)  # type: ignore[override]
+    shape = (1,)  # type: ignore[override]
     ndim = 7
     dtype = np.dtype(np.float64)
 

@@ -34,7 +34,7 @@ KEYS = {
 @pytest.fixture
 def names():
     """The names that the page's first block makes, for its other code."""
-    names = {}
+    names: dict[str, object] = {}
     exec(BLOCKS[0], names)
     fastdrop.manual_seed(SEED)
     return names

@@ -85,9 +85,12 @@ def test_a_masked_array_in_a_list_is_refused(x, name):
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_a_list_in_itself_or_nested_too_deep_ends(depth):
-    assert_same_bytes(dropout(nested([2.0], depth), 0.0), np.full((1,) * (depth + 1), 2.0))
-    for x in (endless := []), nested(1.0, 100):
-        endless[:] = [endless]
+    assert_same_bytes(
+        dropout(nested([2.0], depth), 0.0), np.full((1,) * (depth + 1), 2.0)
+    )
+    endless: list[object] = []
+    endless.append(endless)
+    for x in endless, nested(1.0, 100):
         with pytest.raises((TypeError, ValueError, RecursionError)):
             dropout(x)
 
@@ -230,7 +233,7 @@ def test_real_lazy_arrays_are_refused(name, tmp_path, request):
     for training in (True, False):
         with pytest.raises(TypeError, match="lazy, chunked or stored") as caught:
             dropout(x, 0.5, training)
-    way_out = re.search(r"pass (np\.asarray\(x.*?\)) to load", str(caught.value)).group(1)
+    (way_out,) = re.findall(r"pass (np\.asarray\(x.*?\)) to load", str(caught.value))
     assert_same_bytes(dropout(eval(way_out), 0.0), np.asarray(eval(way_out)))
 
 
@@ -271,7 +274,8 @@ class Odd:
 def test_classes_with_code_of_their_own_are_arrays(key):
     nameless = type("Nameless", (), {"__array__": Odd.__array__, "__module__": None})
     with_attributes = type("Labelled", (np.ndarray,), {"mask": "of a label", "unmasked": None})
-    for x in (Odd(), nameless(), np.ones(4).view(with_attributes)):
+    arrays: list[object] = [Odd(), nameless(), np.ones(4).view(with_attributes)]
+    for x in arrays:
         assert_same_bytes(dropout(x, 0.5, rng=key), dropout(np.ones(4), 0.5, rng=key))
 
 
@@ -327,7 +331,7 @@ def test_a_sparse_matrix_is_refused_with_ways_out_that_work(name, key):
     match = rf"x is a sparse {type(x).__name__}: pass (.*), its stored elements, or (.*)$"
     with pytest.raises(TypeError, match=match) as caught:
         dropout(x)
-    data, dense = re.search(match, str(caught.value)).groups()
+    ((data, dense),) = re.findall(match, str(caught.value))
     assert_same_bytes(dropout(eval(data), 0.5, rng=key), dropout(np.ones(3), rng=key))
     assert_same_bytes(dropout(eval(dense), 0.0), np.eye(3))
 

@@ -34,7 +34,7 @@ def test_none_takes_new_entropy():
 
 def test_the_signature_shows():
     assert str(inspect.signature(Key)) == "(seed=None)"
-    assert inspect.getdoc(Key).startswith("A 128-bit key")
+    assert (inspect.getdoc(Key) or "").startswith("A 128-bit key")
     assert str(inspect.signature(Key.fold_in)) == "(self, n, *more)"
 
 
@@ -42,7 +42,7 @@ def test_several_numbers_are_folded_in_in_turn():
     key = Key(7)
     assert key.fold_in(1, 2, 3) == key.fold_in(1).fold_in(2).fold_in(3) != key.fold_in(3, 2, 1)
     with pytest.raises(TypeError):
-        key.fold_in()
+        key.fold_in()  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"n must be an integer, but got 1\.5"):
         key.fold_in(3, 1.5)
     with pytest.raises(ValueError, match=r"n must be in .* but got -1"):
@@ -96,7 +96,7 @@ def test_keys_are_values():
 @pytest.mark.parametrize("name", ["k0", "words", "seed"])
 def test_keys_cannot_be_changed(name):
     key = Key(0)
-    key.__init__(1)
+    key.__init__(1)  # type: ignore[call-arg]
     assert key == Key(0)
     with pytest.raises(AttributeError):
         setattr(Key(0), name, 1)

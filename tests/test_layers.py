@@ -78,9 +78,9 @@ def test_a_generator_is_shared_with_its_other_users():
     np.testing.assert_array_equal(layer(np.ones(99)), fastdrop.dropout(np.ones(99), rng=twin))
     assert rng.random() == twin.random()
     layer = Dropout(rng=np.random.PCG64(4))
-    twin = np.random.PCG64(4)
+    bits = np.random.PCG64(4)
     for _ in range(2):
-        np.testing.assert_array_equal(layer(np.ones(99)), fastdrop.dropout(np.ones(99), rng=twin))
+        np.testing.assert_array_equal(layer(np.ones(99)), fastdrop.dropout(np.ones(99), rng=bits))
 
 
 def test_without_rng_keys_come_from_the_process():
@@ -201,7 +201,7 @@ def test_a_call_takes_what_every_rng_takes(make):
 
 def test_a_subclass_may_have_a_forward_of_its_own():
     class Twice(Dropout):
-        def forward(self, x):
+        def forward(self, x):  # type: ignore[override]
             return 2 * super().forward(x)
 
     x = np.ones(100)
@@ -226,7 +226,7 @@ def test_an_rng_of_another_type_is_refused_in_a_call(rng):
 class Misshapen(np.ndarray):
     """A subclass whose own shape is another."""
 
-    shape = (7,)
+    shape = (7,)  # type: ignore[override]
 
 
 @pytest.mark.parametrize("training", [True, False])

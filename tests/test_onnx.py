@@ -18,6 +18,8 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "onnx_dropout.py"
 def load_example():
     """The example as a module."""
     spec = importlib.util.spec_from_file_location("onnx_dropout", EXAMPLE)
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from arrays import assert_same_bytes
 
@@ -10,6 +11,6 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_first_example_runs():
     (block,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
-    names = {}
+    names: dict[str, Any] = {}
     exec(block, names)
     assert_same_bytes(names["grad"] * names["x"], names["y"])
