@@ -9,8 +9,9 @@ from arrays import assert_same_bytes, awkward_numbers, numbers
 
 import fastdrop
 from fastdrop import Key, dropout
+from fastdrop._core import BLOCK
 
-N = 3 * 16384 + 77
+N = 3 * BLOCK + 77
 
 
 def expected(x, p, words, offset=0):
@@ -419,7 +420,7 @@ class Hostile(np.ndarray):
 
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
 def test_subclasses_are_their_plain_memory(p, key, words):
-    memory = awkward_numbers(3 * 16384)
+    memory = awkward_numbers(3 * BLOCK)
     x, out = memory[:20000].view(Hostile), memory[1000:21000].view(Hostile)
     y = expected(memory[:20000].copy(), p, words)
     assert dropout(x, p, rng=key, out=out) is out

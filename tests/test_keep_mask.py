@@ -7,9 +7,7 @@ from arrays import assert_same_bytes, awkward_numbers
 
 import fastdrop
 from fastdrop import apply_mask, dropout, keep_mask
-
-BLOCK = 16384
-
+from fastdrop._core import BLOCK
 
 # keep_mask
 

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import reference
+import vectors
 
 import fastdrop
 from fastdrop import Key
@@ -21,10 +22,10 @@ def test_a_key_is_its_seed_sequence(seed):
 
 
 def test_the_keys_of_the_format():
-    assert Key(0).words == (0xDB2CD7E7B0F478BE, 0xABF4641A2C71BA49)
-    assert Key(42).words == (0x9F1E2E6DCD540AB7, 0xD57873DC79FB94B6)
-    assert Key.from_words(1, 2).fold_in(0).words == (0xDD783A894DAAA2E7, 0x498905C1A7C1F90D)
-    assert Key.from_words(1, 2).fold_in(5).words == (0x73815CA15BF2F50E, 0xF9E0C609EEF36029)
+    for seed, words in vectors.SEEDED:
+        assert Key(seed).words == words
+    for n, words in vectors.FOLDED:
+        assert Key.from_words(*vectors.KEY).fold_in(n).words == words
 
 
 def test_none_takes_new_entropy():

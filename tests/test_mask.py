@@ -6,12 +6,13 @@ import os
 import numpy as np
 import pytest
 import reference
+import vectors
 from arrays import assert_same_bytes, awkward_numbers
 
 import fastdrop
+from fastdrop._core import BLOCK
 
 PROBABILITIES = [0.5, 0.1, 1 / 3, 1e-6, 1 - 2**-20, 2**-80, 5e-324, 1 - 2**-53]
-BLOCK = 16384
 
 
 def values(size, dtype):
@@ -129,57 +130,41 @@ def test_random_search():
 # The format's vectors, from the kernel
 
 
-@pytest.mark.parametrize(
-    ("first", "draws"),
-    [
-        (0, [61080, 10900, 39001, 26967, 44868, 14031, 42404, 38775]),
-        (BLOCK, [9939, 31078, 28652, 33220, 25149, 25842, 53984, 57333]),
-        (BLOCK - 4, [64354, 28386, 34817, 16016]),
-    ],
-)
+FORMAT_KEY = fastdrop.Key.from_words(*vectors.KEY)
+
+
+def test_a_block_is_that_of_the_format():
+    assert vectors.BLOCK == BLOCK
+
+
+@pytest.mark.parametrize(("first", "draws"), vectors.DRAWS)
 def test_draws_of_the_format(first, draws):
     """A draw r is told by p: its element is kept at p = r / 2^16 and dropped at (r + 1) / 2^16."""
-    key = fastdrop.Key.from_words(1, 2)
     for i, r in enumerate(draws):
-        assert kept(1, r / 2**16, key, first + i)[0]
-        assert not kept(1, (r + 1) / 2**16, key, first + i)[0]
+        assert kept(1, r / 2**16, FORMAT_KEY, first + i)[0]
+        assert not kept(1, (r + 1) / 2**16, FORMAT_KEY, first + i)[0]
 
 
 @pytest.mark.parametrize(
-    ("p", "first_word", "word_of_81920", "kept_of_2_to_20"),
-    [
-        (0.5, 0x289E29A3346953D5, 0x17CB4B588E19D167, 524254),
-        (0.1, 0xFF9EFFF7F7FFFFFF, 0xFFEBFFF99FFFFD7F, 943524),
-        (0.3, 0x2A9EBBE774FDFFDD, 0x97CB5F588ED9D177, 733592),
-        (1 / 3, 0x2A9EA9E374FD7FDD, 0x97CB5F588ED9D177, 698588),
-    ],
+    ("p", "first", "later", "count"), [(p, *row[2:]) for p, *row in vectors.MASKS]
 )
-def test_words_and_counts_of_the_format(p, first_word, word_of_81920, kept_of_2_to_20):
-    mask = kept(2**20, p, fastdrop.Key.from_words(1, 2))
+def test_words_and_counts_of_the_format(p, first, later, count):
+    mask = kept(vectors.COUNT, p, FORMAT_KEY)
     words = np.packbits(mask, bitorder="little").view("<u8")
-    assert words[0] == first_word
-    assert words[81920 // 64] == word_of_81920
-    assert mask.sum() == kept_of_2_to_20
-
-
-def test_ties_of_the_format():
-    mask = kept(8 * BLOCK, 0.1, fastdrop.Key.from_words(1, 2))
-    assert not mask[67684]
-    assert mask[112483]
+    assert words[0] == first
+    assert words[vectors.WORD_AT // 64] == later
+    assert mask.sum() == count
 
 
 @pytest.mark.parametrize(
-    ("element", "tie_hash"), [(14_308_909, 0x43316433E8AEF4), (32_981_342, 0x1DF795AB82ABCA00)]
+    ("p", "element", "decision"), [(p, i, decision) for p, i, _, decision in vectors.TIES]
 )
-def test_a_tie_is_kept_up_to_its_hash_and_dropped_above(element, tie_hash):
-    """These two elements draw 0 under key (1, 2), and their hashes over 2^80 are doubles."""
-    key = fastdrop.Key.from_words(1, 2)
-    p = np.ldexp(float(tie_hash), -80)
+def test_ties_of_the_format(p, element, decision):
     around = np.nextafter(p, 0), p, np.nextafter(p, 1)
     for begin in (element - 70, element - 1, element):  # in the body of a run, and in its tail
         for size in (element - begin + 1, element - begin + 200):
-            decisions = [kept(size, q, key, begin)[element - begin] for q in around]
-            assert decisions == [True, True, False]
+            decisions = [kept(size, q, FORMAT_KEY, begin)[element - begin] for q in around]
+            assert decisions == vectors.AROUND_TIE[decision]
 
 
 def test_ties_are_decided_one_by_one(key, words):

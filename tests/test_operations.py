@@ -7,8 +7,8 @@ from arrays import assert_same_bytes, awkward_numbers, numbers
 
 import fastdrop
 from fastdrop import alpha_dropout, apply_mask, dropout
+from fastdrop._core import BLOCK
 
-BLOCK = 16384
 SELECTED = [
     *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
     *("float16", "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble"),

@@ -2,13 +2,16 @@
 
 import itertools
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import reference
+import vectors
+from reference import BLOCK
+from vectors import KEY
 
-KEY = (1, 2)
 THIRD = 1 / 3
 LAST = 2**64 - 1
 
@@ -19,7 +22,7 @@ def as_word(bits):
 
 def keep_alone(i, p, key):
     """Decide one element from its own lane only, draw and tie in one comparison."""
-    block, place = divmod(i, 16384)
+    block, place = divmod(i, BLOCK)
     step, place = divmod(place, 64)
     lane, q = divmod(place, 4)
     state = np.array(
@@ -32,16 +35,33 @@ def keep_alone(i, p, key):
     return ((r << 64) | tie_hash) >= math.floor(Fraction(p) * 2**80)
 
 
+# The page
+
+
+def test_every_vector_of_the_page_is_read():
+    rows = re.findall(r"^\|.*\d.*\|$", vectors.PAGE.partition("## Test vectors")[2], re.MULTILINE)
+    tables = [vectors.LANE_STATES, vectors.DRAWS, vectors.FOLDED, vectors.MASKS, vectors.TIES]
+    with_digits = 1  # of the headers
+    assert len(rows) == with_digits + sum(map(len, tables))
+    assert len(vectors.SEEDED) == len(re.findall(r"SeedSequence\(\d", vectors.PAGE))
+
+
+def test_the_page_has_the_constants_of_the_reference():
+    assert vectors.BLOCK == reference.BLOCK
+    for constant in (reference.PHI, *reference.TIE_KEY, *reference.FOLD_KEY):
+        assert f"{constant:#x}" in vectors.PAGE
+
+
 # The generator and the hash
 
 
 def test_xoshiro_gives_the_known_answers():
-    state = np.array([[1], [2], [3], [4]], dtype=np.uint64)
+    state = np.array(vectors.XOSHIRO_STATE, dtype=np.uint64)[:, np.newaxis]
     outputs = []
-    for _ in range(4):
+    for _ in vectors.XOSHIRO_OUTPUTS:
         output, state = reference.xoshiro256pp(state)
         outputs.append(int(output[0]))
-    assert outputs == [41943041, 58720359, 3588806011781223, 3591011842654386]
+    assert outputs == vectors.XOSHIRO_OUTPUTS
 
 
 def test_xoshiro_steps_every_state_by_itself():
@@ -79,16 +99,9 @@ def test_hash_takes_its_index_modulo_2_64(i):
 # Lanes and draws
 
 
-@pytest.mark.parametrize(
-    ("block", "lane", "words"),
-    [
-        (0, 0, "ef30b01c2974aeeb 081a5c1377856b73 9b56aecf879eb72b 514eaad8245bcb17"),
-        (3, 15, "c7fd4960f78c32e1 3d1239f368b01923 8ac71c0a1ca2138c 471cd94162718c7c"),
-    ],
-)
+@pytest.mark.parametrize(("block", "lane", "words"), vectors.LANE_STATES)
 def test_lane_starts_as_the_format_says(block, lane, words):
-    expected = [int(word, 16) for word in words.split()]
-    assert reference.lane_states(block, KEY)[:, lane].tolist() == expected
+    assert tuple(reference.lane_states(block, KEY)[:, lane].tolist()) == words
 
 
 def test_lane_states_of_many_blocks_are_those_of_each():
@@ -99,22 +112,14 @@ def test_lane_states_of_many_blocks_are_those_of_each():
         np.testing.assert_array_equal(together[:, n], reference.lane_states(block, KEY))
 
 
-@pytest.mark.parametrize(
-    ("start", "expected"),
-    [
-        (0, [61080, 10900, 39001, 26967, 44868, 14031, 42404, 38775]),
-        (16384, [9939, 31078, 28652, 33220, 25149, 25842, 53984, 57333]),
-        (16380, [64354, 28386, 34817, 16016]),
-    ],
-    ids=["first of block 0", "first of block 1", "last of block 0"],
-)
+@pytest.mark.parametrize(("start", "expected"), vectors.DRAWS)
 def test_draws_are_those_of_the_format(start, expected):
     found = reference.draws(start, len(expected), KEY)
     assert found.dtype == np.uint16
     assert found.tolist() == expected
 
 
-@pytest.mark.parametrize("start", [0, 16384 * 7 + 3, LAST])
+@pytest.mark.parametrize("start", [0, BLOCK * 7 + 3, LAST])
 def test_no_draws_for_no_elements(start):
     assert reference.draws(start, 0, KEY).shape == (0,)
     assert reference.keep(start, 0, 0.5, KEY).shape == (0,)
@@ -172,61 +177,29 @@ def test_threshold_takes_a_numpy_float():
 # The mask
 
 
-@pytest.mark.parametrize(
-    ("p", "upper", "lower", "first_word", "word_81920", "kept"),
-    [
-        (0.5, 0x8000, 0, 0x289E29A3346953D5, 0x17CB4B588E19D167, 524254),
-        (0.1, 0x1999, 0x999999999A000000, 0xFF9EFFF7F7FFFFFF, 0xFFEBFFF99FFFFD7F, 943524),
-        (0.3, 0x4CCC, 0xCCCCCCCCCC000000, 0x2A9EBBE774FDFFDD, 0x97CB5F588ED9D177, 733592),
-        (THIRD, 0x5555, 0x5555555554000000, 0x2A9EA9E374FD7FDD, 0x97CB5F588ED9D177, 698588),
-    ],
-    ids=["0.5", "0.1", "0.3", "third"],
-)
-def test_mask_is_that_of_the_format(p, upper, lower, first_word, word_81920, kept):
+@pytest.mark.parametrize(("p", "upper", "lower", "first", "later", "kept"), vectors.MASKS)
+def test_mask_is_that_of_the_format(p, upper, lower, first, later, kept):
     assert reference.threshold(p) == (upper, lower)
-    mask = reference.keep(0, 2**20, p, KEY)
+    mask = reference.keep(0, vectors.COUNT, p, KEY)
     assert mask.dtype == np.bool_
-    assert as_word(reference.packed(mask[:64])) == first_word
-    assert as_word(reference.packed(mask[81920 : 81920 + 64])) == word_81920
+    assert as_word(reference.packed(mask[:64])) == first
+    assert as_word(reference.packed(mask[vectors.WORD_AT :][:64])) == later
     assert np.count_nonzero(mask) == kept
 
 
-def test_ties_of_a_tenth_are_those_of_the_format():
-    upper, lower = reference.threshold(0.1)
-    ties = np.flatnonzero(reference.draws(0, 8 * 16384, KEY) == upper)
-    assert ties.tolist() == [67684, 112483]
-    hashes = [
-        reference.hash2(int(i), KEY[0] ^ reference.TIE_KEY[0], KEY[1] ^ reference.TIE_KEY[1])
-        for i in ties
-    ]
-    assert hashes == [0x5A8B8731A4D6F426, 0xD4D5DA149A8C8444]
-    assert hashes[0] < lower <= hashes[1]
-
-
-@pytest.mark.parametrize("start", [0, 67684, 67680])
-def test_tie_drops_below_the_lower_word_only(start):
-    mask = reference.keep(start, 112484 - start, 0.1, KEY)
-    assert not mask[67684 - start]
-    assert mask[112483 - start]
-
-
-@pytest.mark.parametrize(
-    ("i", "tie_hash"), [(14308909, 0x43316433E8AEF4), (32981342, 0x1DF795AB82ABCA00)]
-)
-def test_tie_equal_to_the_lower_word_is_kept(i, tie_hash):
-    # Rare elements, found by search: draw 0 and a hash of 53 significant bits, so that a double p
-    # has exactly this hash as its lower word.
-    p = math.ldexp(tie_hash, -80)
-    assert reference.draws(i, 1, KEY).tolist() == [0]
-    assert reference.threshold(p) == (0, tie_hash)
-    assert reference.keep(i, 1, math.nextafter(p, 0), KEY).tolist() == [True]
-    assert reference.keep(i, 1, p, KEY).tolist() == [True]
-    assert reference.keep(i, 1, math.nextafter(p, 1), KEY).tolist() == [False]
+@pytest.mark.parametrize(("p", "element", "tie_hash", "decision"), vectors.TIES)
+def test_ties_are_those_of_the_format(p, element, tie_hash, decision):
+    upper, _ = reference.threshold(p)
+    assert reference.draws(element, 1, KEY).tolist() == [upper]
+    a, b = KEY[0] ^ reference.TIE_KEY[0], KEY[1] ^ reference.TIE_KEY[1]
+    assert reference.hash2(element, a, b) == tie_hash
+    around = [math.nextafter(p, 0), p, math.nextafter(p, 1)]
+    assert [reference.keep(element, 1, q, KEY)[0] for q in around] == vectors.AROUND_TIE[decision]
 
 
 @pytest.mark.parametrize("key", [KEY, (0, 0), (LAST, LAST)])
 @pytest.mark.parametrize("p", [0.1, 0.5, 2.0**-16, 1 - 2.0**-53])
-@pytest.mark.parametrize("i", [0, 63, 64, 16383, 16384, 67684, 112483, 2**40 + 12345, LAST])
+@pytest.mark.parametrize("i", [0, 63, 64, 16383, BLOCK, 67684, 112483, 2**40 + 12345, LAST])
 def test_an_element_can_be_decided_alone(i, p, key):
     assert reference.keep(i, 1, p, key).tolist() == [keep_alone(i, p, key)]
 
@@ -250,7 +223,7 @@ def test_masks_nest_in_p():
         assert not (narrower & ~wider).any()
 
 
-@pytest.mark.parametrize("origin", [0, 2**64 - 6 * 16384], ids=["first", "last"])
+@pytest.mark.parametrize("origin", [0, 2**64 - 6 * BLOCK], ids=["first", "last"])
 @pytest.mark.parametrize(
     ("start", "count"),
     [
@@ -261,7 +234,7 @@ def test_masks_nest_in_p():
         (64, 64),
         (16383, 1),
         (16383, 2),
-        (16384, 16384),
+        (BLOCK, BLOCK),
         (16385, 16383),
         (12345, 54321),
         (67683, 2),
@@ -270,12 +243,12 @@ def test_masks_nest_in_p():
 )
 def test_piece_is_the_slice_of_the_whole(origin, start, count):
     piece = slice(start, start + count)
-    whole_draws = reference.draws(origin, 6 * 16384, KEY)
+    whole_draws = reference.draws(origin, 6 * BLOCK, KEY)
     np.testing.assert_array_equal(reference.draws(origin + start, count, KEY), whole_draws[piece])
     # The most frequent draw's threshold, so that ties are many and each piece may hold one.
     most_frequent = int(np.bincount(whole_draws).argmax())
     p = (most_frequent + 0.5) / 2**16
-    whole = reference.keep(origin, 6 * 16384, p, KEY)
+    whole = reference.keep(origin, 6 * BLOCK, p, KEY)
     np.testing.assert_array_equal(reference.keep(origin + start, count, p, KEY), whole[piece])
 
 
@@ -293,24 +266,12 @@ def test_packed_has_bit_i_in_byte_i_over_8_and_zeros_after(count):
 # Keys
 
 
-@pytest.mark.parametrize(
-    ("n", "expected"),
-    [
-        (0, (0xDD783A894DAAA2E7, 0x498905C1A7C1F90D)),
-        (5, (0x73815CA15BF2F50E, 0xF9E0C609EEF36029)),
-    ],
-)
+@pytest.mark.parametrize(("n", "expected"), vectors.FOLDED)
 def test_fold_in_gives_the_keys_of_the_format(n, expected):
     assert reference.fold_in(KEY, n) == expected
 
 
-@pytest.mark.parametrize(
-    ("seed", "expected"),
-    [
-        (0, (0xDB2CD7E7B0F478BE, 0xABF4641A2C71BA49)),
-        (42, (0x9F1E2E6DCD540AB7, 0xD57873DC79FB94B6)),
-    ],
-)
+@pytest.mark.parametrize(("seed", "expected"), vectors.SEEDED)
 def test_seed_gives_the_keys_of_the_format(seed, expected):
     assert reference.seed_key(seed) == expected
     assert reference.seed_key(np.random.SeedSequence(seed)) == expected
@@ -398,7 +359,7 @@ def test_dropout_at_the_ends_of_p():
 
 def test_dropout_of_pieces_with_their_offsets_is_that_of_the_whole():
     x = np.random.default_rng(0).standard_normal(40001)
-    cuts = [0, 1, 777, 16384, 33333, 40001]
+    cuts = [0, 1, 777, BLOCK, 33333, 40001]
     pieces = [
         reference.dropout(x[start:stop], 0.3, KEY, offset=2**40 + 5 + start)
         for start, stop in itertools.pairwise(cuts)

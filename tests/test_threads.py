@@ -17,7 +17,7 @@ import threadpoolctl
 import fastdrop
 from fastdrop import _core, _machine, cpu, forks, threads
 
-N = 40 * 16384 + 5
+N = 40 * _core.BLOCK + 5
 
 needs_openmp = pytest.mark.skipif(not _machine.openmp, reason="a build without OpenMP")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
