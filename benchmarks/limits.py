@@ -109,7 +109,9 @@ def main() -> None:
     missed = sum(not row["pass"] for result in results for row in result["rows"])
     print(f"{missed} of {sum(len(result['rows']) for result in results)} targets missed")
     if options.json:
-        json.dump({"config": fastdrop.show_config("dicts"), "levels": results}, options.json)
+        json.dump(
+            {"config": fastdrop.show_config("dicts"), "levels": results}, options.json, indent=1
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Time dropout in every installed library, from 1 Ki to 64 Mi elements, on 1 and on all threads.
 
     python -m pip install '.[peers]'
-    python benchmarks/peers.py --json peers.json
+    python benchmarks/peers.py --json benchmarks/figures/peers-xeon.json
 
 Each library runs in a process of its own, held to as many processors as threads, and takes turns
 there with `np.multiply(x, s, out=y)`, whose time tells whether the machine was the same for two of
@@ -225,7 +225,9 @@ def main() -> None:
     if options.json:
         machine = {"processor": processor(), "processors": len(every), "p": P}
         config = fastdrop.show_config("dicts")
-        json.dump({"config": config, "machine": machine, "results": results}, options.json)
+        json.dump(
+            {"config": config, "machine": machine, "results": results}, options.json, indent=1
+        )
 
 
 def processor() -> str:

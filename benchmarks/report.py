@@ -1,19 +1,32 @@
-"""Turn the figures of peers.py and limits.py into tables and a picture.
+"""Turn the figures of peers.py and limits.py, which figures/ keeps, into tables and a picture.
 
-    python benchmarks/report.py --peers peers.json --limits limits.json --picture docs/peers.png
+    python benchmarks/report.py --write                     # the tables of README.md and docs/
+    python benchmarks/report.py --check                     # exit with 1 if they are not up to date
+    python benchmarks/report.py --picture docs/peers.png    # needs matplotlib
 
-The tables go to the standard output, in Markdown, losses kept. The picture needs matplotlib.
+A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. Losses are kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
+import sys
+from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 TABLE_SIZES = [2**10, 2**16, 2**20, 2**26]
+README_SIZES = [2**20, 2**26]  # in the caches, and in memory
 OURS = "fastdrop, out="
+MULTIPLY = "`np.multiply(x, s, out=y)`"
 # Of the peers in the picture, none of them near the red that marks fastdrop.
 COLORS = ["tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan", "tab:olive"]
+
+
+def load(name: str) -> dict:
+    """Read the figures of one machine."""
+    return json.loads((ROOT / "benchmarks" / "figures" / f"{name}.json").read_text())
 
 
 def name_size(size: int) -> str:
@@ -21,71 +34,116 @@ def name_size(size: int) -> str:
     return f"{size >> 20} Mi" if size >= 2**20 else f"{size >> 10} Ki"
 
 
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
+    first, *others = [f"| {' | '.join(cells)} |\n" for cells in [header, *rows]]
+    return "".join([first, "|" + "---|" * len(header) + "\n", *others])
+
+
+def nanoseconds(data: dict) -> dict[str, dict[tuple[int, int], float]]:
+    """Return each library's nanoseconds per element by threads and size, np.multiply's first."""
+    result: dict[str, dict[tuple[int, int], float]] = {MULTIPLY: {}}
+    for one in data["results"]:
+        for figure in one["figures"]:
+            place = one["threads"], figure["size"]
+            result.setdefault(one["library"], {})[place] = figure["ns"]
+            if one["library"] == OURS and one["threads"] == 1:
+                result[MULTIPLY][place] = figure["multiply_ns"]
+    return result
+
+
+def ratio(value: float) -> str:
+    """Write a ratio with two digits, or all of its integer part."""
+    return f"({value:.{2 if value < 100 else 3}g}x)"
+
+
+def peers_summary(data: dict) -> str:
+    """Write a row per library: its time at the sizes and numbers of threads that tell most."""
+    every = nanoseconds(data)
+    places = [(threads, size) for threads in (1, 2) for size in README_SIZES]
+    header = [f"{name_size(n)}, {k} thread{'s' if k > 1 else ''}" for k, n in places]
+    rows = []
+    for library, figures in every.items():
+        cells = [
+            f"{figures[place]:.2g} {ratio(figures[place] / every[OURS][place])}"
+            if place in figures
+            else ""
+            for place in places
+        ]
+        rows.append([library, *cells])
+    return table(["library", *header], rows)
+
+
 def peers_table(data: dict) -> str:
-    """Time an element of every library, and how many times that of fastdrop's out= it is."""
-    ours = {
-        (result["threads"], figure["size"]): figure["ns"]
-        for result in data["results"]
-        if result["library"] == OURS
-        for figure in result["figures"]
-    }
-    lines = [
-        "| library | threads | " + " | ".join(name_size(size) for size in TABLE_SIZES) + " |",
-        "|---|---|" + "---|" * len(TABLE_SIZES),
-    ]
-    multiply = {}
-    for result in data["results"]:
-        cells = []
-        for figure in result["figures"]:
-            size = figure["size"]
-            if size not in TABLE_SIZES:
-                continue
-            if result["threads"] == 1 and result["library"] == OURS:
-                multiply[size] = figure["multiply_ns"]
-            times = figure["ns"] / ours[result["threads"], size]
-            cells.append(f"{figure['ns']:.3g} ({times:.{2 if times < 100 else 3}g}x)")
-        name = f"{result['library']} {result['version']}"
-        lines.append(f"| {name} | {result['threads']} | " + " | ".join(cells) + " |")
-    cells = [f"{multiply[size]:.3g}" for size in TABLE_SIZES]
-    lines.insert(2, f"| `np.multiply(x, s, out=y)` | 1 | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    """Write the time per element of every library, and its ratio to that of fastdrop's out=."""
+    every = nanoseconds(data)
+    multiply = [f"{every[MULTIPLY][1, size]:.3g}" for size in TABLE_SIZES]
+    rows = [[MULTIPLY, "1", *multiply]]
+    for one in data["results"]:
+        threads = one["threads"]
+        figures = {figure["size"]: figure["ns"] for figure in one["figures"]}
+        cells = [
+            f"{figures[size]:.3g} {ratio(figures[size] / every[OURS][threads, size])}"
+            for size in TABLE_SIZES
+        ]
+        rows.append([f"{one['library']} {one['version']}", str(threads), *cells])
+    return table(["library", "threads", *map(name_size, TABLE_SIZES)], rows)
 
 
 def limits_table(data: dict) -> str:
-    """Every target with its ratio at each level, misses in bold."""
-    levels = [result["level"] for result in data["levels"]]
-    lines = [
-        "| case | " + " | ".join(f"{level} | target" for level in levels) + " |",
-        "|---|" + "---|" * 2 * len(levels),
-    ]
-    for rows in zip(*(result["rows"] for result in data["levels"]), strict=True):
-        cells = []
-        for row in rows:
-            ratio = f"{row['worst']:.2f}" if row["pass"] else f"**{row['worst']:.2f}**"
-            cells.append(f"{ratio} | {'≥' if row['at_least'] else '≤'} {row['target']:g}")
-        lines.append(f"| {rows[0]['row']} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    """Write every target with its ratio at each level, misses in bold."""
+    rows = []
+    for levels in zip(*(result["rows"] for result in data["levels"]), strict=True):
+        cells = [levels[0]["row"]]
+        for row in levels:
+            cells.append(f"{row['worst']:.2f}" if row["pass"] else f"**{row['worst']:.2f}**")
+            cells.append(f"{'≥' if row['at_least'] else '≤'} {row['target']:g}")
+        rows.append(cells)
+    header = [cell for result in data["levels"] for cell in (result["level"], "target")]
+    return table(["case", *header], rows)
+
+
+def tables() -> dict[str, dict[str, str]]:
+    """Return the tables of each page, by the names of their markers."""
+    peers = load("peers-xeon")
+    return {
+        "README.md": {"peers": peers_summary(peers)},
+        "docs/performance.md": {
+            "limits-zen5": limits_table(load("limits-zen5")),
+            "limits-xeon": limits_table(load("limits-xeon")),
+            "peers": peers_table(peers),
+        },
+    }
+
+
+def fill(page: str, text: str, blocks: dict[str, str]) -> str:
+    """Return a page's text with its tables put between their markers."""
+    pattern = re.compile(r"(<!-- begin: (\S+) -->\n).*?(<!-- end: \2 -->\n)", re.DOTALL)
+    found = [match[2] for match in pattern.finditer(text)]
+    if sorted(found) != sorted(blocks):
+        sys.exit(f"{page} has markers for {found}, but its tables are {list(blocks)}")
+    return pattern.sub(lambda match: f"{match[1]}{blocks[match[2]]}{match[3]}", text)
 
 
 def draw(data: dict, path: str) -> None:
-    """Draw the time of an element over the number of elements, one line a library."""
+    """Draw the time per element over the number of elements, one line per library."""
     from matplotlib.figure import Figure
 
     results = data["results"]
+    multiply = nanoseconds(data)[MULTIPLY]
     counts = sorted({result["threads"] for result in results})
     figure = Figure(figsize=(6 * len(counts), 5.2), layout="constrained")
     every = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
     for axes, threads in zip(every, counts, strict=True):
         axes.set_prop_cycle(color=COLORS)
+        multiply_sizes = [size for _, size in multiply]
+        axes.plot(multiply_sizes, multiply.values(), "k--", label="np.multiply, 1 thread", zorder=4)
         for result in results:
             if result["threads"] != threads:
                 continue
             sizes = [row["size"] for row in result["figures"]]
             times = [row["ns"] for row in result["figures"]]
             ours = result["library"].startswith("fastdrop")
-            if result["library"] == OURS:
-                multiply = [row["multiply_ns"] for row in result["figures"]]
-                axes.plot(sizes, multiply, "k--", label="np.multiply, 1 thread", zorder=4)
             style = {"color": "crimson", "linewidth": 2.6, "zorder": 5} if ours else {}
             if result["library"] == "fastdrop, in place":
                 style["linestyle"] = ":"
@@ -100,26 +158,31 @@ def draw(data: dict, path: str) -> None:
         axes.set_xlabel("elements (float32)")
         axes.set_title(f"{threads} thread{'s' if threads > 1 else ''}")
         axes.grid(alpha=0.3, which="both")
-    every[0].set_ylabel("nanoseconds an element (log scale, less is better)")
+    every[0].set_ylabel("nanoseconds per element (log scale, less is better)")
     every[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     figure.suptitle(f"Dropout, p = {data['machine']['p']}, on the CPU")
     figure.savefig(path, dpi=110)
 
 
 def main() -> None:
-    """Print the tables that figures were given for, and draw the picture."""
+    """Write the tables or check them, and draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peers", type=argparse.FileType(), help="figures of peers.py")
-    parser.add_argument("--limits", type=argparse.FileType(), help="figures of limits.py")
+    parser.add_argument("--write", action="store_true", help="put the tables into the pages")
+    parser.add_argument("--check", action="store_true", help="fail if a page has other tables")
     parser.add_argument("--picture", help="file for the picture")
     options = parser.parse_args()
-    if options.peers:
-        data = json.load(options.peers)
-        print(peers_table(data), end="\n\n")
-        if options.picture:
-            draw(data, options.picture)
-    if options.limits:
-        print(limits_table(json.load(options.limits)))
+    for page, blocks in tables().items():
+        path = ROOT / page
+        text = path.read_text()
+        filled = fill(page, text, blocks)
+        if options.write:
+            path.write_text(filled)
+        elif options.check and filled != text:
+            sys.exit(
+                f"the tables of {page} are not those of benchmarks/figures: run report.py --write"
+            )
+    if options.picture:
+        draw(load("peers-xeon"), options.picture)
 
 
 if __name__ == "__main__":
