@@ -95,7 +95,7 @@ def check_types(code):
     """Lines of the code in which mypy finds an error, and what it says."""
     folder = Path(fastdrop.__file__).parent.parent
     result = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "-c", code],
+        [sys.executable, "-m", "mypy", "--config-file=", "--strict", "-c", code],
         env=os.environ | ({} if folder.name == "site-packages" else {"MYPYPATH": str(folder)}),
         cwd=Path(sys.prefix),
         capture_output=True,
