@@ -30,13 +30,13 @@ OPTIMIZE = ["-O3", "-ffp-contract=off"]
 # Compile and link arguments: GNU and LLVM, and Apple's clang beside a libomp.
 OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
 
-# What compilers read from the environment; CC, CFLAGS and their like are in the commands.
+# What compilers read from the environment. CC, CFLAGS and the like are in the commands.
 ENVIRONMENT = [
     *["CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "LD_RUN_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX"],
     *["CCC_OVERRIDE_OPTIONS", "MACOSX_DEPLOYMENT_TARGET", "SDKROOT"],
 ]
 
-# What every build needs, and a source that compiles only with it.
+# What every build needs, each with a source that compiles only if it is there.
 NEEDS = {
     "a C compiler, gcc or clang": '#include "lanes.h"\n',
     "Python's C headers": "#include <Python.h>\n",
@@ -67,16 +67,16 @@ def fail(message):
 
 
 class Build(build):
-    """Build what is compiled first, and leave nothing of an earlier build for the wheel."""
+    """Compile before anything is copied, and keep files of earlier builds out of the wheel."""
 
-    # An error of the compiler then stands alone, not below a list of copied files.
+    # So an error of the compiler is not hidden below a list of copied files.
     sub_commands = sorted(build.sub_commands, key=lambda command: command[0] != "build_ext")
 
     def run(self):
-        """Build, then delete the modules that this version of the package lacks."""
+        """Build, then delete modules that this version of the package does not have."""
         super().run()
         if Path(self.build_base) not in Path(self.build_lib).parents:
-            return  # a folder of the user's, which may hold more than what was built
+            return  # a folder that the user chose may hold other files
         commands = [self.get_finalized_command(name) for name in ("build_py", "build_ext")]
         current = {Path(path) for command in commands for path in command.get_outputs()}
         for path in Path(self.build_lib, "fastdrop").rglob("*"):
@@ -85,17 +85,17 @@ class Build(build):
 
 
 class BuildKernels(build_ext):
-    """Compile each extension with what this compiler has shown it can do."""
+    """Compile each extension with the flags that the probes of this compiler allow."""
 
     def finalize_options(self):
-        """Compile in parallel by default, and decide here, not by file times, what is compiled."""
+        """Compile in parallel by default, and by fingerprints instead of file times."""
         super().finalize_options()
         if self.parallel is None:
             self.parallel = True
         self.compile_all, self.force = self.force, True
 
     def run(self):
-        """Build; in place, delete the levels that are left out but were built before."""
+        """Build; in place, delete levels that are left out now but were built before."""
         described = list(self.extensions)
         super().run()
         if self.inplace:
@@ -104,7 +104,7 @@ class BuildKernels(build_ext):
                     Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
 
     def build_extensions(self):
-        """Probe, choose the flags, then translate to C and compile what they change."""
+        """Probe, choose the flags, then translate and compile the modules that changed."""
         if int(numpy.__version__.partition(".")[0]) < 2:
             fail(
                 f"fastdrop cannot be built with NumPy {numpy.__version__}, only run with it: "
@@ -137,7 +137,7 @@ class BuildKernels(build_ext):
             extension.include_dirs.append(self.rendered)
 
     def compile_changed(self):
-        """Translate and compile each extension whose fingerprint is not that of its last build."""
+        """Translate and compile each extension whose fingerprint differs from its last build."""
         record = Path(self.build_temp, "fingerprints")
         old = record.read_text().splitlines() if record.exists() else []
         record.unlink(missing_ok=True)  # a build that fails leaves no record
@@ -167,7 +167,7 @@ class BuildKernels(build_ext):
         record.write_text("\n".join(fingerprints))
 
     def fingerprint(self, extension):
-        """Hash all that decides what an extension is compiled to."""
+        """Return a hash of everything that affects the compiled extension."""
         commands = [getattr(self.compiler, name, []) for name in ("compiler_so", "linker_so")]
         given = ("macros", "include_dirs", "library_dirs", "libraries", "runtime_library_dirs")
         version = [*commands[0], "--version"]
@@ -182,7 +182,7 @@ class BuildKernels(build_ext):
         return hashlib.sha256(repr(decides).encode()).hexdigest()
 
     def find_openmp(self):
-        """Return the first arguments with which OpenMP compiles and links, or none."""
+        """Return the first arguments with which OpenMP compiles and links, or empty lists."""
         required = os.environ.get("FASTDROP_REQUIRE_OPENMP", "")
         if required not in ("", "0", "1"):
             fail(f"FASTDROP_REQUIRE_OPENMP must be 0 or 1, not {required!r}")
@@ -200,7 +200,7 @@ class BuildKernels(build_ext):
         return [], []
 
     def wants_debug(self):
-        """Return whether the user asks for debug information; Python's own flags often do."""
+        """Return whether the user asked for debug information; Python's own flags do not count."""
         cflags = shlex.split(os.environ.get("CFLAGS", ""))
         return self.debug or any(flag.startswith("-g") for flag in cflags)
 
@@ -212,7 +212,7 @@ class BuildKernels(build_ext):
     def failure(self, source, compile_args=(), link_args=None):
         """Return why a source does not compile or, given link_args, link; "" if it does.
 
-        Nothing is run, so that a cross compiler is probed like any other.
+        The result is not run, so a cross compiler is probed like any other.
         """
         if self.compiler.compiler_type != "unix":
             return "no arguments are known for it"

@@ -1,13 +1,13 @@
-"""Measure every target that the project has set itself, and say pass or miss.
+"""Measure the project's performance targets, and report each as passed or missed.
 
     python benchmarks/limits.py                    # every CPU level of this machine
     python benchmarks/limits.py --levels avx512 --json limits.json
     python benchmarks/limits.py --rows "crops|in place"
 
-A figure is the ratio of two times, the call's and its reference's, taken in turn in one process;
-of each the best of many, and of the drop probabilities 0.1, 0.3 and 0.5 the worst ratio. All
-arrays have been written before, so that no page is new, unless the row says so. A level is chosen
-at import, so each is measured in a process of its own.
+A figure is the ratio of the time of a call to that of its reference. Both are timed in turn in one
+process, and the best of many times counts, with the worst ratio of the drop probabilities 0.1, 0.3
+and 0.5. All arrays have been written before, so no page is new, unless the row says so. The level
+is chosen at import, so each level has its own process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROBABILITIES = (0.1, 0.3, 0.5)
 
 
 def best_times(call: Call, reference: Call, before: Call | None, seconds: float):
-    """The best time of each of two calls, taken in turn for about `seconds`."""
+    """Return the best time of each of two calls, timed in turn for about `seconds`."""
     for function in (call, reference):
         function()
     once = timeit.timeit(reference, number=1)
@@ -82,7 +82,7 @@ def measure(chosen: str, seconds: float) -> dict[str, object]:
 
 
 def main() -> None:
-    """Measure each level in its own process, which reports each row as it has it."""
+    """Measure each level in its own process, which reports each row when it is done."""
     available = fastdrop.show_config("dicts")["cpu_levels"]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--levels", nargs="+", choices=available, default=available)

@@ -3,10 +3,11 @@
     python -m pip install '.[peers]'
     python benchmarks/peers.py --json benchmarks/figures/peers-xeon.json
 
-Each library runs in a process of its own, held to as many processors as threads, and takes turns
-there with `np.multiply(x, s, out=y)`, whose time tells whether the machine was the same for two of
-them. Of each the best of many calls. All but those with a target (out=, in place, copyto, Numba)
-return a new array, and pay for its memory. A library that is not installed is left out.
+Each library has its own process, bound to as many processors as it has threads, and is timed in
+turn with `np.multiply(x, s, out=y)`, whose time shows whether the machine was equally fast for two
+libraries. The best of many calls counts. All calls except those with a target (out=, in place,
+copyto, Numba) return a new array, and pay for its memory. Libraries that are not installed are
+left out.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def numba_prange(x, y):
     return lambda: drop(x, y, P, np.float32(1 / (1 - P)))
 
 
-# What makes the call, and the distribution whose version counts.
+# Each library: the function that makes the call, and the distribution that has its version.
 LIBRARIES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Call], str]] = {
     "fastdrop, out=": (fastdrop_out, "fastdrop"),
     "fastdrop, new array": (fastdrop_fresh, "fastdrop"),
@@ -155,7 +156,7 @@ LIBRARIES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Call], str]] = {
 
 
 def measure(library: str, seconds: float) -> list[dict[str, object]]:
-    """Time a library at every size, in turn with the multiplication."""
+    """Time a library at every size, in turn with np.multiply."""
     figures = []
     for size in SIZES:
         x = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
@@ -178,7 +179,7 @@ def measure(library: str, seconds: float) -> list[dict[str, object]]:
 
 
 def run_alone(library: str, processors: set[int], seconds: float) -> list[dict[str, object]]:
-    """Measure in a new process that is held to some processors."""
+    """Measure in a new process that is bound to the given processors."""
     threads = str(len(processors))
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
     environment = os.environ | dict.fromkeys(names, threads) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -231,7 +232,7 @@ def main() -> None:
 
 
 def processor() -> str:
-    """Name the CPU, as Linux does."""
+    """Return the name of the CPU as Linux reports it."""
     try:
         with open("/proc/cpuinfo") as file:
             names = [line.partition(":")[2].strip() for line in file if "model name" in line]

@@ -1,4 +1,4 @@
-"""The CPU level: chosen once, at import, by asking the CPU."""
+"""Choose the CPU level, once, at import."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Before OpenMP is loaded here: it looks whether that was there already.
+# First, because it checks whether OpenMP was loaded before fastdrop loads it.
 from fastdrop import forks as forks
 
 WAITS = {"GOMP_SPINCOUNT": "40000", "KMP_BLOCKTIME": "1"}
-"""How long idle threads spin: turns of a loop in GNU OpenMP (half a millisecond where it was
-measured), milliseconds in LLVM's.
+"""How long idle threads spin: iterations of a loop in GNU OpenMP (measured: half a millisecond),
+milliseconds in LLVM's.
 
-By default both spin for many milliseconds. As long as they do, the threads of another OpenMP in the
-process, such as that of PyTorch's wheel, find their cores taken, and ours find theirs. Threads that
-sleep sooner are no gain beside PyTorch that outweighs what they cost between calls: a core takes
-0.1 ms to wake (docs/performance.md)."""
+By default both spin for many milliseconds. Meanwhile they occupy the cores that another OpenMP
+library in the process needs, such as that of PyTorch's wheel, and its threads occupy ours. Shorter
+times gain little beside PyTorch and cost more between calls, because a core takes 0.1 ms to wake
+(docs/performance.md)."""
 
 
 @contextmanager
 def _brief_waits() -> Iterator[None]:
-    """Set WAITS, which OpenMP reads when it is loaded, unless the user has chosen."""
+    """Set WAITS, which OpenMP reads when it is loaded, unless the user has set them."""
     if any(name in os.environ for name in ("OMP_WAIT_POLICY", *WAITS)):
         yield
         return
@@ -37,10 +37,10 @@ def _brief_waits() -> Iterator[None]:
 
 try:
     with _brief_waits():
-        import fastdrop._core as _core  # this form tells which module is missing
+        import fastdrop._core as _core  # in this form an error names the missing module
         import fastdrop._machine as _machine
 
-        _machine.openmp_threads()  # LLVM's reads its settings in the first call
+        _machine.openmp_threads()  # LLVM's OpenMP reads its settings in the first call
 except ModuleNotFoundError as error:
     if error.name not in ("fastdrop._core", "fastdrop._machine"):
         raise
@@ -50,7 +50,7 @@ except ModuleNotFoundError as error:
         "run `python -m pip install -e .` to use it in place"
     ) from None
 
-from fastdrop import threads  # noqa: E402  # it takes its checks from what is compiled
+from fastdrop import threads  # noqa: E402  # it imports the compiled modules
 
 available = tuple(
     level for level in _machine.cpu_levels() if importlib.util.find_spec(f"fastdrop._{level}")
@@ -71,5 +71,5 @@ def _chosen() -> str:
 level = _chosen()
 """The level in use."""
 
-# Only this one is imported: a level's module may use its instructions anywhere, at import too.
+# The other levels are not imported: a module may use the instructions of its level at import.
 _core.use(importlib.import_module(f"fastdrop._{level}").kernel, threads.team_limit)

@@ -1,4 +1,4 @@
-"""Masks by themselves: to be kept, shown, shared between arrays, or brought from elsewhere."""
+"""Masks as arrays: `keep_mask` makes one, and `apply_mask` applies one from any source."""
 
 from __future__ import annotations
 
@@ -68,32 +68,33 @@ def keep_mask(
     p : float, optional
         Probability of an element to be dropped, in [0, 1].
     rng : None, int, SeedSequence, BitGenerator, Generator or Key, optional
-        Where the key comes from; as for `dropout`.
+        Source of the key; as for `dropout`.
     offset : int, optional
         Position of the first element in the mask's stream, 0 or more.
     packed : bool, optional
-        Make bits instead of bools, 8 decisions a byte.
+        Return bits instead of bools, 8 decisions per byte.
     num_threads : int, optional
-        Threads to work on, 1 or more; by default `get_num_threads`, and one for a small mask.
+        Number of threads, 1 or more; by default `get_num_threads`, and one for a small mask.
 
     Returns
     -------
     ndarray
-        Of bool and the given shape; or, packed, of uint8 and one axis: the decision on element i in
-        C order is bit ``i & 7``, counted from the lowest, of byte ``i >> 3``, and what is left of
-        the last byte is 0, as ``numpy.packbits(mask, bitorder="little")`` has it.
+        The mask, of dtype bool. If `packed`, a one-dimensional array of uint8, as from
+        ``numpy.packbits(mask, bitorder="little")``: bit ``i & 7``, counted from the lowest, of byte
+        ``i >> 3`` decides on element i in C order. The unused bits of the last byte are 0.
 
     Raises
     ------
     ValueError
-        If p is outside [0, 1] or NaN, `shape` or `offset` negative, `num_threads` less than 1.
+        If p is outside [0, 1] or NaN; if `shape` or `offset` is negative; if `num_threads` is less
+        than 1.
     TypeError
         If `rng` or another argument is of the wrong type.
 
     Notes
     -----
-    The mask is a function of the key, p and the position alone, as that of `dropout` is. For a
-    result and its mask the fastest way is ``y, key = dropout(x, p, return_key=True)``, and then
+    The mask depends only on the key, p and the position, as in `dropout`. The fastest way to a
+    result and its mask is ``y, key = dropout(x, p, return_key=True)``, then
     ``keep_mask(x.shape, p, rng=key)``. The GIL is released; any thread may call.
 
     Examples
@@ -157,14 +158,15 @@ def apply_mask(
     Parameters
     ----------
     x : array_like
-        As for `dropout`; where nothing is scaled, because of ``scale=False`` or p = 0, of any dtype
-        of numbers.
+        As for `dropout`. If nothing is scaled, because of ``scale=False`` or p = 0, any numeric
+        dtype.
     mask : array_like
-        Of bool, True for kept, and of a shape that broadcasts to x's; or, with ``packed=True``, of
-        uint8 and one axis, (x.size + 7) // 8 bytes as `keep_mask` packs them.
+        Of dtype bool, True for kept elements, with a shape that broadcasts to x's. With
+        ``packed=True``, (x.size + 7) // 8 bytes in a one-dimensional array of uint8, as from
+        `keep_mask`.
     p : float
-        The drop probability by which to scale, in [0, 1]: that of the mask, or 0 to scale nothing;
-        at 1, where nothing is kept, the result is 0 whatever the mask.
+        Drop probability of the mask, in [0, 1], which determines the scale 1/(1-p). With 0 nothing
+        is scaled. With 1 the result is 0 whatever the mask.
     inplace : bool, optional
         Write into x, and return it.
     out : ndarray, optional
@@ -172,14 +174,14 @@ def apply_mask(
     packed : bool, optional
         Whether `mask` holds bits.
     scale : bool, optional
-        If false, kept elements stay as they are, whatever p.
+        If false, kept elements are unchanged, whatever p.
     num_threads : int, optional
-        Threads to work on, 1 or more; by default `get_num_threads`, and one for a small x.
+        Number of threads, 1 or more; by default `get_num_threads`, and one for a small x.
 
     Returns
     -------
     ndarray
-        x, `out`, or a fresh array, with the values that `dropout` gives for the same decisions.
+        x, `out`, or a new array, with the values that `dropout` gives for the same decisions.
 
     Raises
     ------
@@ -190,8 +192,9 @@ def apply_mask(
 
     Notes
     -----
-    The mask is copied, in bits, before anything is written: it may overlap x or `out`. A gradient
-    passes by the same call on it. The GIL is released while the elements are worked on.
+    The mask is copied, as bits, before anything is written, so it may overlap x or `out`. The
+    gradient of a loss is passed back by the same call on it. The GIL is released while the elements
+    are computed.
 
     Examples
     --------
