@@ -1,16 +1,12 @@
-"""The layers: a function with its p, its mode, its own stream of keys, and its backward pass."""
+"""The layers: a function with its p, its mode, its own source of keys, and its backward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.random import BitGenerator, Generator
 from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _core
-from fastdrop._core import as_base_array, as_bool, as_noise_shape, check_probability, check_rng
 from fastdrop.functional import (
     alpha_dropout,
     dropout,
@@ -20,275 +16,14 @@ from fastdrop.functional import (
     feature_alpha_dropout,
     feature_noise,
 )
-from fastdrop.keys import Key, KeyStream, RNGLike
+from fastdrop.keys import RNGLike
+from fastdrop.layer_base import Layer, NoiseLayer
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from fastdrop.functional import DType, NoiseShape, Probability, Shape
+    from fastdrop.functional import NoiseShape
 
 
-class _Layer:
-    """What the layers share: all but the functions that they put to x and to a gradient."""
-
-    _drop: Callable[..., Any]
-    _pass_back: Callable[..., Any]
-
-    def __init__(self, p: Probability = 0.5, inplace: bool = False, *, rng: RNGLike = None) -> None:
-        self.p = p
-        self.inplace = inplace
-        self.training = True
-        self._rng = _source(rng)
-        self._last: tuple[tuple[int, ...], float, bool, Key | None, dict[str, Any]] | None = None
-
-    def _options(self) -> dict[str, Any]:
-        """What a class of layers passes to its functions beside what all do."""
-        return {}
-
-    @property
-    def p(self) -> float:
-        """Probability of an element to be dropped."""
-        return self._p
-
-    @p.setter
-    def p(self, p: Probability) -> None:
-        self._p: float = check_probability(p)
-
-    @property
-    def inplace(self) -> bool:
-        """Whether `forward` writes into its input."""
-        return self._inplace
-
-    @inplace.setter
-    def inplace(self, inplace: bool) -> None:
-        self._inplace: bool = as_bool(inplace, "inplace")
-
-    @property
-    def training(self) -> bool:
-        """Whether `forward` drops; see `train` and `eval`."""
-        return self._training
-
-    @training.setter
-    def training(self, training: bool) -> None:
-        self._training: bool = as_bool(training, "training")
-
-    @overload
-    def __call__(
-        self, x: np.ndarray[Shape, DType], *, rng: RNGLike = ...
-    ) -> np.ndarray[Shape, DType]: ...
-
-    @overload
-    def __call__(self, x: ArrayLike, *, rng: RNGLike = ...) -> NDArray[Any]: ...
-
-    def __call__(self, x: ArrayLike, *, rng: RNGLike = None) -> NDArray[Any]:
-        """Return ``self.forward(x, rng=rng)``, or ``self.forward(x)`` without a key."""
-        return self.forward(x) if rng is None else self.forward(x, rng=rng)
-
-    @overload
-    def forward(
-        self, x: np.ndarray[Shape, DType], *, rng: RNGLike = ...
-    ) -> np.ndarray[Shape, DType]: ...
-
-    @overload
-    def forward(self, x: ArrayLike, *, rng: RNGLike = ...) -> NDArray[Any]: ...
-
-    def forward(self, x: ArrayLike, *, rng: RNGLike = None) -> NDArray[Any]:
-        """Drop x, or in evaluation return x itself.
-
-        Parameters
-        ----------
-        x : array_like
-            As for the layer's function.
-        rng : int, SeedSequence, BitGenerator, Generator or Key, optional
-            Where this call's key comes from; the layer's own source does not advance. So
-            ``layer(x, rng=key.fold_in(epoch, item))`` gives an item of a data set the same mask
-            whatever was called before, and in whichever process. None is the layer's own source.
-
-        Returns
-        -------
-        ndarray
-            As from the layer's function.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As from the layer's function; then there is no mask to go backward through.
-        """
-        p, training = self.p, self.training
-        self._last = None
-        y: NDArray[Any]
-        options = self._options()
-        source = self._rng if rng is None else rng
-        y, key = self._drop(x, p, training, self.inplace, rng=source, return_key=True, **options)
-        self._last = as_base_array(y).shape, p, training, key, options
-        return y
-
-    @overload
-    def backward(self, grad: np.ndarray[Shape, DType]) -> np.ndarray[Shape, DType]: ...
-
-    @overload
-    def backward(self, grad: ArrayLike) -> NDArray[Any]: ...
-
-    def backward(self, grad: ArrayLike) -> NDArray[Any]:
-        """Pass a gradient through the mask of the last `forward`, made again from its key.
-
-        Parameters
-        ----------
-        grad : array_like
-            Gradient with respect to the output of the last `forward`, of its shape.
-
-        Returns
-        -------
-        ndarray
-            Gradient with respect to its input; `grad` itself where `forward` returned x itself, in
-            evaluation or for p = 0.
-
-        Raises
-        ------
-        RuntimeError
-            If there was no `forward` yet, or the last one raised.
-        ValueError
-            If `grad` has another shape than the output.
-        """
-        if self._last is None:
-            raise RuntimeError(
-                "backward needs a forward that succeeded before it: there is no mask"
-            )
-        shape, p, training, key, options = self._last
-        grad = _core.as_array(grad, False, "grad")
-        grad_shape = as_base_array(grad).shape
-        if grad_shape != shape:
-            raise ValueError(
-                f"grad must have the shape {shape} of the last forward, but has {grad_shape}"
-            )
-        result: NDArray[Any] = self._pass_back(grad, p, training, rng=key, **options)
-        return result
-
-    def train(self, mode: bool = True) -> Self:
-        """Set training mode, or evaluation with ``mode=False``.
-
-        Parameters
-        ----------
-        mode : bool, optional
-            Whether to train.
-
-        Returns
-        -------
-        layer
-            The layer itself.
-
-        Raises
-        ------
-        TypeError
-            If `mode` is not a bool.
-        """
-        self.training = as_bool(mode, "mode")
-        return self
-
-    def eval(self) -> Self:
-        """Set evaluation mode.
-
-        Returns
-        -------
-        layer
-            The layer itself.
-        """
-        return self.train(False)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return where the layer's random source stands.
-
-        Returns
-        -------
-        dict
-            ``{"key": (k0, k1), "calls": n}`` for a layer with its own stream,
-            ``{"bit_generator": state}`` for one with a NumPy generator, ``{}`` for one that takes
-            keys from the process. The key's words are ints of 64 bits: save them with json or
-            pickle, for NumPy would make floats of them.
-        """
-        if self._rng is None:
-            return {}
-        if isinstance(self._rng, KeyStream):
-            return {"key": self._rng.key.words, "calls": self._rng.calls}
-        return {"bit_generator": self._rng.bit_generator.state}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where `state_dict` stood: the next masks are those that followed it.
-
-        Parameters
-        ----------
-        state_dict : dict
-            From the `state_dict` of a layer with the same kind of `rng`.
-
-        Raises
-        ------
-        ValueError
-            If it comes from a layer with another kind of `rng`, or holds no such state; the layer
-            is unchanged.
-        TypeError
-            If the key's words or the number of calls are no integers; the layer is unchanged.
-        """
-        own = self.state_dict()
-        if set(state_dict) != set(own):
-            raise ValueError(
-                f"state_dict has the entries {sorted(state_dict)}, but this layer's has "
-                f"{sorted(own)}: build the layer with the kind of rng the other was built with"
-            )
-        if isinstance(self._rng, KeyStream):
-            try:
-                k0, k1 = state_dict["key"]
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"state_dict['key'] must be two words, but is {state_dict['key']!r}"
-                ) from None
-            self._rng.restart(Key.from_words(k0, k1), state_dict["calls"])
-        elif self._rng is not None:
-            self._rng.bit_generator.state = state_dict["bit_generator"]
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p}, inplace={self.inplace})"
-
-
-class _NoiseLayer(_Layer):
-    """A layer whose mask can be shared along axes."""
-
-    def __init__(
-        self,
-        p: Probability = 0.5,
-        inplace: bool = False,
-        *,
-        rng: RNGLike = None,
-        noise_shape: NoiseShape | None = None,
-    ) -> None:
-        super().__init__(p, inplace, rng=rng)
-        self.noise_shape = noise_shape
-
-    def _options(self) -> dict[str, Any]:
-        return {"noise_shape": self.noise_shape}
-
-    @property
-    def noise_shape(self) -> tuple[int | None, ...] | None:
-        """For each axis of x None, or a length: 1 where all elements share a decision."""
-        return self._noise_shape
-
-    @noise_shape.setter
-    def noise_shape(self, noise_shape: NoiseShape | None) -> None:
-        if noise_shape is not None:
-            noise_shape = as_noise_shape(noise_shape)
-            if any(n is not None and n < 1 for n in noise_shape):
-                raise ValueError(
-                    f"noise_shape must have None or a positive int for each axis of x, but got "
-                    f"{noise_shape}"
-                )
-        self._noise_shape: tuple[int | None, ...] | None = noise_shape
-
-    def __repr__(self) -> str:
-        if self.noise_shape is None:
-            return super().__repr__()
-        return f"{super().__repr__()[:-1]}, noise_shape={self.noise_shape})"
-
-
-class Dropout(_NoiseLayer):
+class Dropout(NoiseLayer):
     """`fastdrop.dropout` as a layer, with a backward pass that stores no mask.
 
     Parameters
@@ -346,7 +81,7 @@ class Dropout(_NoiseLayer):
     _drop = _pass_back = staticmethod(dropout)
 
 
-class Dropout1d(_Layer):
+class Dropout1d(Layer):
     """`fastdrop.dropout1d` as a layer: whole channels of (N, C, L) or (C, L).
 
     Parameters
@@ -367,7 +102,7 @@ class Dropout1d(_Layer):
     _drop = _pass_back = staticmethod(dropout1d)
 
 
-class Dropout2d(_Layer):
+class Dropout2d(Layer):
     """`fastdrop.dropout2d` as a layer: whole channels of (N, C, H, W) or (C, H, W).
 
     Parameters
@@ -388,7 +123,7 @@ class Dropout2d(_Layer):
     _drop = _pass_back = staticmethod(dropout2d)
 
 
-class Dropout3d(_Layer):
+class Dropout3d(Layer):
     """`fastdrop.dropout3d` as a layer: whole channels of (N, C, D, H, W) or (C, D, H, W).
 
     Parameters
@@ -422,7 +157,7 @@ def _alpha_slope(
     )
 
 
-class AlphaDropout(_NoiseLayer):
+class AlphaDropout(NoiseLayer):
     """`fastdrop.alpha_dropout` as a layer, for networks of SELU.
 
     Parameters
@@ -446,7 +181,7 @@ class AlphaDropout(_NoiseLayer):
     _pass_back = staticmethod(_alpha_slope)
 
 
-class FeatureAlphaDropout(_Layer):
+class FeatureAlphaDropout(Layer):
     """`fastdrop.feature_alpha_dropout` as a layer: whole channels of (N, C, ...).
 
     Parameters
@@ -469,13 +204,3 @@ class FeatureAlphaDropout(_Layer):
     @staticmethod
     def _pass_back(grad: NDArray[Any], p: float, training: bool, rng: RNGLike) -> Any:
         return _alpha_slope(grad, p, training, rng, feature_noise(grad))
-
-
-def _source(rng: RNGLike) -> Generator | KeyStream | None:
-    """What a layer keeps of its rng: None, a generator, or a stream of its own."""
-    check_rng(rng)
-    if rng is None or isinstance(rng, (Generator, KeyStream)):
-        return rng
-    if isinstance(rng, BitGenerator):
-        return Generator(rng)
-    return KeyStream(rng if isinstance(rng, Key) else Key(rng))
