@@ -156,7 +156,7 @@ class BuildKernels(build_ext):
             generated = cythonize(
                 self.extensions,
                 build_dir=folder,
-                include_path=["pyx", self.rendered],
+                include_path=[".", "pyx", self.rendered],
                 compiler_directives={"language_level": 3, "cdivision": True},
             )
             for extension, translated in zip(self.extensions, generated, strict=True):
@@ -244,13 +244,19 @@ def level_macro():
     )
 
 
+SOURCES = ["pyx/*.h", "pyx/*.px[di]", "fastdrop/*.pxd"]
+
+
 def extension(name, *macros):
     """Describe the extension module _name."""
     return Extension(
         f"fastdrop._{name}",
         [f"pyx/_{name}.pyx"],
         include_dirs=["pyx", numpy.get_include()],
-        depends=["setup.py", *glob("pyx/*.h"), *glob("pyx/*.px[di]"), "pyx/operations.py"],
+        depends=[
+            *("setup.py", "pyx/operations.py"),
+            *(path for pattern in SOURCES for path in sorted(glob(pattern))),
+        ],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *macros],
     )
 
@@ -258,7 +264,7 @@ def extension(name, *macros):
 setup(
     # The longest first, for the shortest time in parallel.
     ext_modules=[
-        *[extension(name) for name in ["core", *LEVELS]],
+        *[extension(name) for name in ["core", *LEVELS, "keys"]],
         extension("machine", ("FD_LEVELS", level_macro())),
     ],
     cmdclass={"build": Build, "build_ext": BuildKernels},

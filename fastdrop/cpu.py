@@ -42,7 +42,7 @@ try:
 
         _machine.openmp_threads()  # LLVM's OpenMP reads its settings in the first call
 except ModuleNotFoundError as error:
-    if error.name not in ("fastdrop._core", "fastdrop._machine"):
+    if error.name not in ("fastdrop._core", "fastdrop._keys", "fastdrop._machine"):
         raise
     raise ImportError(
         f"the fastdrop in {os.path.dirname(__file__)} is source without its compiled part: run "

@@ -8,12 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.random import BitGenerator, Generator, SeedSequence
 
-from fastdrop._core import Key, KeyStream, restart_process_stream
+from fastdrop._keys import Key, KeyStream, key_from_words, process_stream
 
 __all__ = ["Key", "KeyStream", "RNGLike", "key_from_words", "manual_seed"]
 
 RNGLike: TypeAlias = int | np.integer[Any] | SeedSequence | BitGenerator | Generator | Key | None
 """The type of what `rng=` accepts."""
+
+_stream = process_stream()
 
 
 def manual_seed(seed: int | SeedSequence | Key | None) -> None:
@@ -45,12 +47,7 @@ def manual_seed(seed: int | SeedSequence | Key | None) -> None:
     True
     """
     key = seed if isinstance(seed, Key) else Key(seed)
-    restart_process_stream(key.fold_in(2**63 - 1))
-
-
-def key_from_words(k0: int, k1: int) -> Key:
-    """Make a Key: what pickles of one call."""
-    return Key.from_words(k0, k1)
+    _stream.restart(key.fold_in(2**63 - 1))
 
 
 if hasattr(os, "register_at_fork"):

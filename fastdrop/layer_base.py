@@ -10,7 +10,8 @@ from numpy.random import BitGenerator, Generator
 from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _core
-from fastdrop._core import as_base_array, as_bool, as_noise_shape, check_probability, check_rng
+from fastdrop._core import as_base_array, as_bool, as_noise_shape, check_probability
+from fastdrop._keys import as_key_source
 from fastdrop.keys import Key, KeyStream, RNGLike
 
 if TYPE_CHECKING:
@@ -279,11 +280,11 @@ class NoiseLayer(Layer):
         return f"{super().__repr__()[:-1]}, noise_shape={self.noise_shape})"
 
 
-def _source(rng: RNGLike) -> Generator | KeyStream | None:
+def _source(rng: RNGLike) -> Any:
     """What a layer keeps of its rng: None, a generator, or a stream of its own."""
-    check_rng(rng)
-    if rng is None or isinstance(rng, (Generator, KeyStream)):
-        return rng
+    source = as_key_source(rng)
+    if isinstance(source, Key):
+        return KeyStream(source)
     if isinstance(rng, BitGenerator):
         return Generator(rng)
-    return KeyStream(rng if isinstance(rng, Key) else Key(rng))
+    return rng

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _core
+from fastdrop._keys import as_index
 from fastdrop.keys import RNGLike
 from fastdrop.signatures import DType, Probability, Shape
 
@@ -217,7 +218,7 @@ def apply_mask(
 def _check_shape(shape: SupportsIndex | Sequence[SupportsIndex]) -> tuple[int, ...]:
     try:
         entries = shape if np.iterable(shape) else (shape,)
-        result = tuple(_core.as_index(n, "shape") for n in entries)
+        result = tuple(as_index(n, "shape") for n in entries)
     except TypeError:
         raise TypeError(f"shape must be an int or a sequence of ints, but got {shape!r}") from None
     if any(n < 0 for n in result):

@@ -9,15 +9,17 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport sqrt
 from libc.stdint cimport uint8_t, uint64_t
 
+from fastdrop._keys cimport KeySource, as_index, as_key_source, key_of_words
 from kernels cimport *
 from operations cimport *
 
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from fastdrop import _machine
 
-include "keys.pxi"
 include "arrays.pxi"
 include "walk.pxi"
 include "masks.pxi"
@@ -110,6 +112,7 @@ cdef object drop(
         object index = as_index(offset, "offset")
         object result
         cnp.ndarray source
+        KeySource keys
         Py_ssize_t size
         Decisions decisions
         bint inplace = as_bool(in_place, "inplace"), return_key = as_bool(returns_key, "return_key")
@@ -117,7 +120,7 @@ cdef object drop(
         KernelArgs args
 
     # What runs the caller's own code comes first: afterwards no array can change under the checks.
-    rng = check_rng(rng)
+    keys = as_key_source(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
     noise = None if noise_shape is None else as_noise_shape(noise_shape)
@@ -147,7 +150,7 @@ cdef object drop(
         return (result, None) if return_key else result
 
     fd_set_probability(&args.params, probability)
-    result = carry_out(&args, source, result, &decisions, None, rng)
+    result = carry_out(&args, source, result, &decisions, None, keys)
     return (result, key_of_words(args.params.k0, args.params.k1)) if return_key else result
 
 
@@ -159,16 +162,17 @@ def keep_mask(shape, p, rng, offset, is_packed, num_threads):
         bint packed = as_bool(is_packed, "packed")
         Py_ssize_t size = math.prod(shape)
         cnp.ndarray bits
+        KeySource keys
         KernelArgs args
 
-    source = check_rng(rng)
+    keys = as_key_source(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
     args.offset = check_offset(index, size)
     set_team(&args, num_threads, size)
     if not packed:
         kept = np.ones(shape, np.bool_)
-        return drop(kept, p, True, True, rng, None, None, MASK, index, False, num_threads)
+        return drop(kept, p, True, True, keys, None, None, MASK, index, False, num_threads)
     if probability == 1 or size == 0:
         return np.zeros((size + 7) // 8, np.uint8)
     if probability == 0:
@@ -177,7 +181,7 @@ def keep_mask(shape, p, rng, offset, is_packed, num_threads):
         return bits
     bits = np.empty((size + 7) // 8, np.uint8)
     fd_set_probability(&args.params, probability)
-    next_key(source, &args.params)
+    set_key(&args.params, keys)
     pack(&args, bits, size)
     return bits
 
@@ -219,11 +223,11 @@ cdef object carry_out(
     result,
     const Decisions *decisions,
     cnp.ndarray bits,
-    rng,
+    KeySource keys,
 ):
     """Work on the arrays and return the result: `result`, or a new array where that is None.
 
-    `bits` is the mask that was given, in words, or None where one is drawn with a key from `rng`.
+    `bits` is the mask that was given, in words, or None where one is drawn with one of `keys`.
     """
     cdef:
         cnp.ndarray target
@@ -240,7 +244,7 @@ cdef object carry_out(
     args.nontemporal = choice.nontemporal
     args.mask = NULL
     if not choice.packed:
-        next_key(rng, &args.params)
+        set_key(&args.params, keys)
         launch(args, source, target, &choice.walk)
         return result
 
@@ -248,7 +252,7 @@ cdef object carry_out(
         words.append(np.empty(choice.plan.words[i], np.uint64))
     if bits is None:
         bits = words_for(decisions.count)
-        next_key(rng, &args.params)  # nothing after it can fail
+        set_key(&args.params, keys)  # nothing after it can fail
         pack(args, bits, decisions.count)
     choice.plan.mask.bits = arrange(&choice.plan, bits, words, args.team)
     args.mask = &choice.plan.mask
@@ -287,6 +291,15 @@ def explain(x, out=None, *, noise_shape=None, mask=None, scale=True, num_threads
         "transpositions": choice.plan.transpositions if choice.packed else 0,
         "nontemporal": choice.nontemporal,
     }
+
+
+cdef int set_key(fd_mask_params *params, KeySource keys) except -1:
+    """Take the call's key; a generator or a stream advances."""
+    cdef uint64_t words[2]
+
+    keys.next_key(words)
+    params.k0, params.k1 = words[0], words[1]
+    return 0
 
 
 cdef const uint64_t *arrange(MaskPlan *plan, cnp.ndarray bits, list words, int team) except NULL:

@@ -91,7 +91,15 @@ def test_keys_are_values():
     assert eval(repr(key), {"Key": Key}) == key
     for twin in (copy.copy(key), copy.deepcopy(key), pickle.loads(pickle.dumps(key))):
         assert twin == key
-    assert b"_core" not in pickle.dumps(key)
+    assert b"fastdrop.keys" in pickle.dumps(key, 2)
+    assert b"_keys" not in pickle.dumps(key)
+
+
+def test_pickles_of_the_first_version_load():
+    text = b"cfastdrop.keys\nkey_from_words\n(I1\nI2\ntR."
+    assert pickle.loads(text) == Key.from_words(1, 2)
+    stream = pickle.loads(b"cfastdrop.keys\nKeyStream\n(" + text[:-1] + b"I7\ntR.")
+    assert stream.state == {"key": (1, 2), "calls": 7}
 
 
 @pytest.mark.parametrize("name", ["k0", "words", "seed"])
@@ -105,9 +113,9 @@ def test_keys_cannot_be_changed(name):
 
 @pytest.mark.parametrize("seed", [1.5, "1", [1], b"1"])
 def test_seeds_of_another_type(seed):
-    with pytest.raises(TypeError, match=r"seed must be an integer, a .*SeedSequence or None"):
+    with pytest.raises(TypeError, match=r"seed must be an integer, .*SeedSequence or None"):
         Key(seed)
-    with pytest.raises(TypeError, match=r"seed must be an integer, a .*SeedSequence or None"):
+    with pytest.raises(TypeError, match=r"seed must be an integer, .*SeedSequence or None"):
         fastdrop.manual_seed(seed)
 
 
@@ -143,6 +151,9 @@ def test_a_stream_counts_and_pickles():
     assert stream.calls == 8
     twin = pickle.loads(pickle.dumps(stream))
     assert (twin.key, twin.calls) == (Key(1), 8)
+    assert copy.deepcopy(stream).state == stream.state == {"key": Key(1).words, "calls": 8}
+    assert b"fastdrop.keys" in pickle.dumps(stream, 2)
+    assert b"_keys" not in pickle.dumps(stream)
     for calls in (-1, 2**63 + 1):
         with pytest.raises(ValueError, match="calls must be in"):
             stream.restart(Key(2), calls)

@@ -104,7 +104,7 @@ print(*sorted(name for name in sys.modules if name.startswith("fastdrop._")))
 """
     level = cpu.available[-1]
     loaded = run_python(script, env=os.environ | {"FASTDROP_SIMD": level}).split()
-    assert loaded == [f"fastdrop._{name}" for name in sorted([level, "core", "machine"])]
+    assert loaded == [f"fastdrop._{name}" for name in sorted([level, "core", "keys", "machine"])]
 
 
 def test_the_unbuilt_source_folder_says_what_to_do(tmp_path, run_python):

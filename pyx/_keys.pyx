@@ -1,26 +1,45 @@
-"""Key, KeyStream and what `rng=` accepts; compiled with the core, which reads them each call."""
+"""Keys, and what `rng=` accepts: each a KeySource, which gives a key per call."""
 cimport cython
-import numpy as np
-
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdint cimport uint64_t
 from numpy.random cimport bitgen_t
 
-from kernels cimport fd_fold_in
+import numpy as np
 
 
-cdef object UNSEEDED = object()  # for a key whose words are set next
+cdef extern from "lanes.h" nogil:
+    void fd_fold_in(uint64_t *words, uint64_t k0, uint64_t k1, uint64_t n)
+
+
+cdef:
+    object BitGenerator = np.random.BitGenerator
+    object Generator = np.random.Generator
+    object SeedSequence = np.random.SeedSequence
+    object UNSEEDED = object()  # for a key whose words are set next
+    # Children of spawn stand apart from the calls of a stream, which count up from 0.
+    object SPAWN_FROM = 2**62
+    uint64_t MAX_CALLS = <uint64_t> 1 << 63
+    str SEEDS = "an integer, a numpy.random.SeedSequence or None"
+    str SOURCES = (
+        "None, an int, a fastdrop.Key, or a numpy.random SeedSequence, BitGenerator or Generator"
+    )
+
+
+cdef class KeySource:
+    cdef int next_key(self, uint64_t *words) except -1:
+        raise NotImplementedError(f"{type(self).__name__} has no next_key")
 
 
 @cython.final
-cdef class Key:
+cdef class Key(KeySource):
     """Key(seed=None)\n--\n
-    A 128-bit key: with p and an element's index, all that a mask depends on.
+    A 128-bit key. A mask depends on the key, p and the position of each element, and nothing else.
 
-    A key is immutable, hashable, picklable, and equal to one with the same words. Two calls with
-    the same key and the same p have the same mask; keys made by `fold_in` or `spawn` have unrelated
-    ones.
+    A key is immutable, hashable, picklable, and equal to any key with the same words. Two calls
+    with the same key and the same p have the same mask. The masks of keys that `fold_in` or `spawn`
+    made are unrelated.
 
     Parameters
     ----------
@@ -45,17 +64,16 @@ cdef class Key:
     True
     """
 
-    cdef uint64_t k0, k1
-
     def __cinit__(self, seed=None):  # not __init__, which could be called again on a key in use
         if seed is UNSEEDED:
             return
-        if not isinstance(seed, np.random.SeedSequence):
-            if seed is not None:
-                kinds = "an integer, a numpy.random.SeedSequence or None"
-                seed = check_seed(as_index(seed, "seed", kinds))
-            seed = np.random.SeedSequence(seed)
+        seed = SeedSequence() if seed is None else seed_sequence(seed, "seed", SEEDS)
         self.k0, self.k1 = map(int, seed.generate_state(2, np.uint64))
+
+    cdef int next_key(self, uint64_t *words) except -1:
+        words[0] = self.k0
+        words[1] = self.k1
+        return 0
 
     @staticmethod
     def from_words(k0, k1):
@@ -91,12 +109,12 @@ cdef class Key:
         return self.k0, self.k1
 
     def fold_in(self, n, *more):
-        """Derive the key of the n-th call, epoch, shard or whatever is counted.
+        """Derive the key of the n-th call, epoch, shard or other unit.
 
         Parameters
         ----------
         n : int
-            In 0 .. 2**63 - 1.
+            Number of the unit, in 0 .. 2**63 - 1.
         *more : int
             Further numbers, folded in one after another: ``key.fold_in(epoch, item)`` is
             ``key.fold_in(epoch).fold_in(item)``.
@@ -104,7 +122,8 @@ cdef class Key:
         Returns
         -------
         Key
-            The same for the same numbers; unrelated to this key and to the keys of other numbers.
+            The same key for the same numbers. It is unrelated to this key and to the keys of other
+            numbers.
 
         Raises
         ------
@@ -136,13 +155,13 @@ cdef class Key:
         Parameters
         ----------
         n : int
-            How many, 0 or more.
+            Number of keys, 0 or more.
 
         Returns
         -------
         list of Key
-            ``[key.fold_in(2**62), ..., key.fold_in(2**62 + n - 1)]``: far from the keys that a
-            layer built with this key counts up from ``key.fold_in(0)``.
+            ``[key.fold_in(2**62), ..., key.fold_in(2**62 + n - 1)]``. They differ from
+            the keys of a layer built with this key, which counts up from ``key.fold_in(0)``.
 
         Raises
         ------
@@ -153,8 +172,8 @@ cdef class Key:
 
         Notes
         -----
-        A key has no state: unlike those of `numpy.random.SeedSequence.spawn`, the children are the
-        same at each call.
+        A key has no state: each call gives the same children, unlike
+        `numpy.random.SeedSequence.spawn`.
 
         Examples
         --------
@@ -178,15 +197,7 @@ cdef class Key:
         return f"Key.from_words({self.k0:#018x}, {self.k1:#018x})"
 
     def __reduce__(self):
-        from fastdrop.keys import key_from_words  # a name that outlives this module's
-        return key_from_words, self.words
-
-
-# The name by which users know the class; of a static type it cannot be set from Python.
-(<PyTypeObject *> Key).tp_name = "fastdrop.Key"
-
-# Children of spawn stand apart from the calls of a stream, which count up from 0.
-SPAWN_FROM = 2**62
+        return key_from_words, (self.k0, self.k1)
 
 
 cdef Key key_of_words(uint64_t k0, uint64_t k1):
@@ -196,106 +207,124 @@ cdef Key key_of_words(uint64_t k0, uint64_t k1):
     return key
 
 
-@cython.final
-cdef class KeyStream:
-    """A key and a count of calls: call n that decides by chance takes ``key.fold_in(n)``.
+def key_from_words(k0, k1):
+    """Make a Key. Pickles of keys call this function by its name."""
+    return Key.from_words(k0, k1)
 
-    The process has one, for ``rng=None``, and so has each layer that is built with a seed. The
-    count is read and raised in one step under the GIL, so threads that share a stream never
-    share a mask.
+
+@cython.final
+cdef class KeyStream(KeySource):
+    """KeyStream(key, calls=0)\n--\n
+    A key and a count of calls: call n that decides by chance takes ``key.fold_in(n)``.
+
+    The process has a stream, for ``rng=None``, and each layer that is built with a seed has one.
+    Key and count are read or changed in one step under the GIL, so that threads which share a
+    stream never share a mask.
     """
 
     cdef readonly Key key
     cdef readonly uint64_t calls  # keys taken so far
 
-    def __init__(self, Key key not None, calls=0):
+    def __cinit__(self, Key key not None, calls=0):
         self.restart(key, calls)
 
     def restart(self, Key key not None, calls=0):
         """Go to call `calls` of `key`."""
         calls = as_index(calls, "calls")
-        if not 0 <= calls <= 2**63:
+        if not 0 <= calls <= MAX_CALLS:
             raise ValueError(f"calls must be in 0 .. 2**63, but got {calls}")
         self.key = key
         self.calls = calls
 
-    cdef int take(self, fd_mask_params *params) except -1:
-        cdef uint64_t words[2]
-        if self.calls >= 2**63:
+    cdef int next_key(self, uint64_t *words) except -1:
+        if self.calls >= MAX_CALLS:
             raise OverflowError("a stream has no more than 2**63 keys")
         fd_fold_in(words, self.key.k0, self.key.k1, self.calls)
         self.calls += 1
-        params.k0 = words[0]
-        params.k1 = words[1]
+        return 0
+
+    @property
+    def state(self):
+        """Where the stream stands: ``{"key": (k0, k1), "calls": n}``."""
+        cdef uint64_t k0 = self.key.k0, k1 = self.key.k1, calls = self.calls
+        return {"key": (k0, k1), "calls": calls}
 
     def __reduce__(self):
-        from fastdrop.keys import KeyStream
         return KeyStream, (self.key, self.calls)
 
 
-cdef KeyStream process_stream = KeyStream(Key(None))
+# The names by which users and pickles know them. Python code cannot set that of a static type.
+(<PyTypeObject *> Key).tp_name = "fastdrop.Key"
+(<PyTypeObject *> KeyStream).tp_name = "fastdrop.keys.KeyStream"
+key_from_words.__module__ = "fastdrop.keys"
 
 
-def restart_process_stream(Key key not None):
-    """Go to the first call of `key` in the stream of ``rng=None``."""
-    process_stream.restart(key)
+@cython.final
+cdef class GeneratorSource(KeySource):
+    """A bit generator, whose next two 64-bit draws are the next key's words."""
+
+    cdef readonly object bit_generator
+    cdef object capsule, lock
+    cdef bitgen_t *bits
+
+    cdef int next_key(self, uint64_t *words) except -1:
+        with self.lock:
+            words[0] = self.bits.next_uint64(self.bits.state)
+            words[1] = self.bits.next_uint64(self.bits.state)
+        return 0
 
 
-Generator, BitGenerator = np.random.Generator, np.random.BitGenerator
+cdef KeyStream default_stream = KeyStream(Key())
+cdef tuple last_seed = (None, None)  # an int and its key: hashing takes as long as ten small calls
 
 
-# The key of the int that was seen last: to hash it takes ten times as long as a small call.
-cdef tuple last_seed = (None, None)
+def process_stream():
+    """Return the stream of ``rng=None``: one object, as long as the process lives."""
+    return default_stream
 
 
-cpdef object check_rng(rng):
-    """What `next_key` draws from: a Key, a KeyStream, or a BitGenerator's lock and capsule.
+cpdef KeySource as_key_source(rng):
+    """Return what gives the keys of a call with this `rng=`; reject anything else.
 
     Afterwards no code of the caller's own runs, such as that of a subclass.
     """
     global last_seed
+    cdef KeySource source
+    cdef tuple seen
     if rng is None:
-        return process_stream
-    if isinstance(rng, (Key, KeyStream)):
+        return default_stream
+    if isinstance(rng, KeySource):
         return rng
-    if isinstance(rng, (Generator, BitGenerator)):
-        source = rng.bit_generator if isinstance(rng, Generator) else rng
-        return source.lock, source.capsule, source
-    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
-        if type(rng) is int and rng == last_seed[0]:
-            return last_seed[1]
-        key = Key(rng)
-        if type(rng) is int:
-            last_seed = (rng, key)
-        return key
-    if isinstance(rng, np.random.SeedSequence):
-        return Key(rng)
-    raise TypeError(
-        "rng must be None, an int, a fastdrop.Key, or a numpy.random SeedSequence, "
-        f"BitGenerator or Generator, but got {rng!r}"
-    )
+    if type(rng) is int:
+        seen = last_seed
+        if rng != seen[0]:
+            seen = last_seed = (rng, Key(rng))
+        return seen[1]
+    source = generator_source(rng)
+    return Key(seed_sequence(rng, "rng", SOURCES)) if source is None else source
 
 
-cdef int next_key(source, fd_mask_params *params) except -1:
-    """Set the rule's key from what `check_rng` returned; a generator or a stream advances."""
-    cdef bitgen_t *bits
-    if isinstance(source, KeyStream):
-        (<KeyStream> source).take(params)
-    elif isinstance(source, Key):
-        params.k0 = (<Key> source).k0
-        params.k1 = (<Key> source).k1
-    else:
-        bits = <bitgen_t *> PyCapsule_GetPointer(source[1], "BitGenerator")
-        with source[0]:
-            params.k0 = bits.next_uint64(bits.state)
-            params.k1 = bits.next_uint64(bits.state)
-    return 0
+cdef GeneratorSource generator_source(rng):
+    """Return the source that draws from rng's bit generator, or None if it has none."""
+    cdef GeneratorSource source
+    if isinstance(rng, Generator):
+        rng = rng.bit_generator
+    elif not isinstance(rng, BitGenerator):
+        return None
+    source = GeneratorSource.__new__(GeneratorSource)
+    source.bit_generator, source.capsule, source.lock = rng, rng.capsule, rng.lock
+    source.bits = <bitgen_t *> PyCapsule_GetPointer(source.capsule, "BitGenerator")
+    return source
 
 
-cdef object check_seed(seed):
+cdef object seed_sequence(seed, str name, str kinds):
+    """Return the SeedSequence of a seed; reject anything else."""
+    if isinstance(seed, SeedSequence):
+        return seed
+    seed = as_index(seed, name, kinds)
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, but got {seed}")
-    return seed
+    return SeedSequence(seed)
 
 
 cpdef object as_index(value, str name, str kinds="an integer"):
