@@ -1,13 +1,16 @@
-from typing import Any, SupportsIndex, final
+from typing import Any, SupportsIndex, TypeAlias, final
 
 import numpy as np
+from numpy.typing import NDArray
+
+Entropy: TypeAlias = SupportsIndex | list[int] | tuple[int, ...] | NDArray[np.integer[Any]]
 
 class KeySource:
     """What as_key_source returns; its method next_key is for Cython, see _keys.pxd."""
 
 @final
 class Key(KeySource):
-    def __new__(cls, seed: SupportsIndex | np.random.SeedSequence | None = None) -> Key: ...
+    def __new__(cls, seed: Entropy | np.random.SeedSequence | None = None) -> Key: ...
     @staticmethod
     def from_words(k0: SupportsIndex, k1: SupportsIndex) -> Key: ...
     @property

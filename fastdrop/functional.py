@@ -115,11 +115,13 @@ def dropout(
         holds for p = 0.
     inplace : bool, optional
         Write into x, and return it.
-    rng : None, int, SeedSequence, BitGenerator, Generator or Key, optional
-        Source of the call's key. An int, a `SeedSequence` or a `Key` always gives the same mask.
-        A `Generator` or `BitGenerator` is advanced by two 64-bit draws if the call needs random
-        numbers, and not at all otherwise (evaluation, p = 0, p = 1, an empty x). None takes the
-        next key of the process's own stream; see `manual_seed`.
+    rng : None, int, sequence of int, SeedSequence, Key or random generator, optional
+        Source of the call's key. A seed (an int, a list, tuple or integer array of them, or a
+        `SeedSequence`) and a `Key` always give the same mask. A random generator is advanced by two
+        64-bit draws in each call that decides by chance, by none otherwise (evaluation, p = 0,
+        p = 1, an empty x). It is a `Generator`, `BitGenerator` or `RandomState` of NumPy, or any
+        object that has the `capsule` and the `lock` of a bit generator, or whose `bit_generator`
+        has them. None takes the next key of the process's own stream; see `manual_seed`.
     out : ndarray, optional
         Array of x's shape and dtype to write into. It may be x or overlap it.
     noise_shape : sequence of int or None, optional
@@ -154,7 +156,8 @@ def dropout(
     ValueError
         If p is outside [0, 1] or NaN; if `out` has another shape or comes with ``inplace=True``; if
         the array to write into is read-only or has elements that share memory; if `noise_shape`
-        does not fit x; if `offset` is negative or `num_threads` less than 1.
+        does not fit x; if a seed is negative or an empty sequence; if `offset` is negative or
+        `num_threads` less than 1.
     TypeError
         If x is not numeric or cannot be scaled; if x or `out` is a masked array, whose mask would
         be lost; if x is sparse, lazy or chunked, like arrays of Dask, Zarr, HDF5 and xarray; if

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.random import BitGenerator, Generator
 from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _core
 from fastdrop._core import as_base_array, as_bool, as_noise_shape, check_probability
-from fastdrop._keys import as_key_source
+from fastdrop._keys import GeneratorSource, as_key_source
 from fastdrop.keys import Key, KeyStream, RNGLike
 
 if TYPE_CHECKING:
@@ -30,7 +29,9 @@ class Layer:
         self.p = p
         self.inplace = inplace
         self.training = True
-        self._rng = _source(rng)
+        source = as_key_source(rng)
+        # A key becomes a stream, for a new mask each call.
+        self._rng: Any = KeyStream(source) if isinstance(source, Key) else rng
         self._last: tuple[tuple[int, ...], float, bool, Key | None, dict[str, Any]] | None = None
 
     def _options(self) -> dict[str, Any]:
@@ -198,11 +199,10 @@ class Layer:
             keys from the process. The key's words are ints of 64 bits: save them with json or
             pickle, for NumPy would make floats of them.
         """
-        if self._rng is None:
-            return {}
-        if isinstance(self._rng, KeyStream):
-            return {"key": self._rng.key.words, "calls": self._rng.calls}
-        return {"bit_generator": self._rng.bit_generator.state}
+        bits = self._bit_generator()
+        if bits is not None:
+            return {"bit_generator": bits.state}
+        return {} if self._rng is None else self._rng.state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from where `state_dict` stood: the next masks are those that followed it.
@@ -235,7 +235,12 @@ class Layer:
                 ) from None
             self._rng.restart(Key.from_words(k0, k1), state_dict["calls"])
         elif self._rng is not None:
-            self._rng.bit_generator.state = state_dict["bit_generator"]
+            self._bit_generator().state = state_dict["bit_generator"]
+
+    def _bit_generator(self) -> Any:
+        """Return the bit generator that the layer's keys are drawn from, or None."""
+        source = as_key_source(self._rng)
+        return source.bit_generator if isinstance(source, GeneratorSource) else None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(p={self.p}, inplace={self.inplace})"
@@ -278,13 +283,3 @@ class NoiseLayer(Layer):
         if self.noise_shape is None:
             return super().__repr__()
         return f"{super().__repr__()[:-1]}, noise_shape={self.noise_shape})"
-
-
-def _source(rng: RNGLike) -> Any:
-    """What a layer keeps of its rng: None, a generator, or a stream of its own."""
-    source = as_key_source(rng)
-    if isinstance(source, Key):
-        return KeyStream(source)
-    if isinstance(rng, BitGenerator):
-        return Generator(rng)
-    return rng

@@ -68,8 +68,8 @@ def keep_mask(
         The mask's shape.
     p : float, optional
         Probability of an element to be dropped, in [0, 1].
-    rng : None, int, SeedSequence, BitGenerator, Generator or Key, optional
-        Source of the key; as for `dropout`.
+    rng : optional
+        Source of the key, as for `dropout`.
     offset : int, optional
         Position of the first element in the mask's stream, 0 or more.
     packed : bool, optional
@@ -87,7 +87,7 @@ def keep_mask(
     Raises
     ------
     ValueError
-        If p is outside [0, 1] or NaN; if `shape` or `offset` is negative; if `num_threads` is less
+        If p is outside [0, 1] or NaN, `shape`, `offset` or a seed negative, `num_threads` less
         than 1.
     TypeError
         If `rng` or another argument is of the wrong type.

@@ -2,9 +2,11 @@
 cimport cython
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyTypeObject
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.stdint cimport uint64_t
 from numpy.random cimport bitgen_t
+
+from threading import Lock, RLock
 
 import numpy as np
 
@@ -14,16 +16,17 @@ cdef extern from "lanes.h" nogil:
 
 
 cdef:
-    object BitGenerator = np.random.BitGenerator
-    object Generator = np.random.Generator
+    object RandomState = np.random.RandomState
     object SeedSequence = np.random.SeedSequence
     object UNSEEDED = object()  # for a key whose words are set next
     # Children of spawn stand apart from the calls of a stream, which count up from 0.
     object SPAWN_FROM = 2**62
     uint64_t MAX_CALLS = <uint64_t> 1 << 63
-    str SEEDS = "an integer, a numpy.random.SeedSequence or None"
+    str SEEDS = "an integer, a sequence of integers, a numpy.random.SeedSequence or None"
     str SOURCES = (
-        "None, an int, a fastdrop.Key, or a numpy.random SeedSequence, BitGenerator or Generator"
+        "None, an int, a sequence of ints, a fastdrop.Key, a numpy.random SeedSequence, "
+        "BitGenerator, Generator or RandomState, or an object with a bit generator's capsule and "
+        "lock"
     )
 
 
@@ -43,17 +46,18 @@ cdef class Key(KeySource):
 
     Parameters
     ----------
-    seed : int, numpy.random.SeedSequence or None, optional
-        An int, not negative, or a `SeedSequence` always gives the same key: its
-        ``generate_state(2, numpy.uint64)``. None, the default, takes entropy from the operating
-        system.
+    seed : int, sequence of int, numpy.random.SeedSequence or None, optional
+        A `SeedSequence` gives the key ``generate_state(2, numpy.uint64)``. An int or a sequence of
+        ints, none negative, gives the key of ``SeedSequence(seed)``. A sequence is a list, a tuple
+        or an integer array of one axis. None, the default, takes entropy from the operating system.
 
     Raises
     ------
     TypeError
         If `seed` is of another type.
     ValueError
-        If `seed` is negative.
+        If `seed` is or holds a negative int, or is an empty sequence, which would give the key of
+        0.
 
     Examples
     --------
@@ -259,6 +263,11 @@ cdef class KeyStream(KeySource):
 key_from_words.__module__ = "fastdrop.keys"
 
 
+# Locks that run no code of the caller's own: CPython's, and the one of NumPy's generators, which
+# gevent may have replaced.
+cdef tuple LOCKS = (type(np.random.PCG64(0).lock), type(Lock()), type(RLock()))
+
+
 @cython.final
 cdef class GeneratorSource(KeySource):
     """A bit generator, whose next two 64-bit draws are the next key's words."""
@@ -306,14 +315,21 @@ cpdef KeySource as_key_source(rng):
 
 cdef GeneratorSource generator_source(rng):
     """Return the source that draws from rng's bit generator, or None if it has none."""
+    cdef str name = "_bit_generator" if isinstance(rng, RandomState) else "bit_generator"
     cdef GeneratorSource source
-    if isinstance(rng, Generator):
-        rng = rng.bit_generator
-    elif not isinstance(rng, BitGenerator):
+    bit_generator = getattr(rng, name, rng)
+    capsule = getattr(bit_generator, "capsule", None)
+    if not PyCapsule_IsValid(capsule, "BitGenerator"):
         return None
+    lock = getattr(bit_generator, "lock", None)
+    if type(lock) not in LOCKS:
+        raise TypeError(
+            "the lock of rng's bit generator must be a threading.Lock or threading.RLock, but is "
+            f"{lock!r}"
+        )
     source = GeneratorSource.__new__(GeneratorSource)
-    source.bit_generator, source.capsule, source.lock = rng, rng.capsule, rng.lock
-    source.bits = <bitgen_t *> PyCapsule_GetPointer(source.capsule, "BitGenerator")
+    source.bits = <bitgen_t *> PyCapsule_GetPointer(capsule, "BitGenerator")
+    source.bit_generator, source.capsule, source.lock = bit_generator, capsule, lock
     return source
 
 
@@ -321,10 +337,19 @@ cdef object seed_sequence(seed, str name, str kinds):
     """Return the SeedSequence of a seed; reject anything else."""
     if isinstance(seed, SeedSequence):
         return seed
-    seed = as_index(seed, name, kinds)
-    if seed < 0:
-        raise ValueError(f"seed must be 0 or more, but got {seed}")
-    return SeedSequence(seed)
+    if isinstance(seed, (list, tuple)) or (isinstance(seed, np.ndarray) and seed.ndim == 1):
+        try:
+            entropy = [as_index(n, name) for n in seed]
+        except TypeError:
+            raise TypeError(f"{name} must be {kinds}, but got {seed!r}") from None
+        if not entropy:
+            raise ValueError(f"{name} must not be an empty sequence: pass at least one int")
+        least = min(entropy)
+    else:
+        least = entropy = as_index(seed, name, kinds)
+    if least < 0:
+        raise ValueError(f"seed must be 0 or more, but got {least}")
+    return SeedSequence(entropy)
 
 
 cpdef object as_index(value, str name, str kinds="an integer"):

@@ -53,7 +53,7 @@ from fastdrop import Key
 from user import Countdown, next_words, words
 
 assert words(Key.from_words(2**64 - 1, 7)) == (2**64 - 1, 7)
-for rng in (7, Key(7), np.random.SeedSequence(7)):
+for rng in (7, Key(7), [7], np.random.SeedSequence(7)):
     assert next_words(rng) == Key(7).words
 rng, twin = np.random.default_rng(7), np.random.default_rng(7)
 assert next_words(rng) == fastdrop.dropout(np.ones(1), rng=twin, return_key=True)[1].words

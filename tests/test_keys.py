@@ -111,7 +111,7 @@ def test_keys_cannot_be_changed(name):
         setattr(Key(0), name, 1)
 
 
-@pytest.mark.parametrize("seed", [1.5, "1", [1], b"1"])
+@pytest.mark.parametrize("seed", [1.5, "1", [1.0], b"1"])
 def test_seeds_of_another_type(seed):
     with pytest.raises(TypeError, match=r"seed must be an integer, .*SeedSequence or None"):
         Key(seed)

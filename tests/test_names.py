@@ -61,6 +61,9 @@ import fastdrop
 x: npt.NDArray[np.float32] = np.ones(3, np.float32)
 image: npt.NDArray[np.uint8] = np.ones((4, 5, 3), np.uint8)
 rng: fastdrop.RNGLike = 7
+generator = np.random.default_rng()
+rngs: list[fastdrop.RNGLike] = [None, [1, 2], (3,), np.arange(4), np.random.SeedSequence(5)]
+rngs += [generator, generator.bit_generator, np.random.RandomState(), fastdrop.Key([1, 2])]
 
 y: npt.NDArray[np.float32] = fastdrop.dropout(x, 0.5, rng=rng)
 y = fastdrop.alpha_dropout(x)
