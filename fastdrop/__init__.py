@@ -11,7 +11,7 @@ from fastdrop.functional import (
     dropout3d,
     feature_alpha_dropout,
 )
-from fastdrop.keys import Key, RNGLike, manual_seed
+from fastdrop.keys import Key, RNGLike, get_rng_state, manual_seed, set_rng_state
 from fastdrop.layers import (
     AlphaDropout,
     Dropout,
@@ -42,9 +42,11 @@ __all__ = [
     "dropout3d",
     "feature_alpha_dropout",
     "get_num_threads",
+    "get_rng_state",
     "keep_mask",
     "manual_seed",
     "set_num_threads",
+    "set_rng_state",
     "show_config",
 ]
 

@@ -1,8 +1,9 @@
-"""Key, and the process's own stream of keys."""
+"""The types of `rng=`, and the process's own stream of keys."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -11,7 +12,17 @@ from numpy.typing import NDArray
 
 from fastdrop._keys import Key, KeyStream, key_from_words, process_stream
 
-__all__ = ["Key", "KeyStream", "RNGLike", "SeedLike", "key_from_words", "manual_seed"]
+__all__ = [
+    "Key",
+    "KeyStream",
+    "RNGLike",
+    "SeedLike",
+    "get_rng_state",
+    "key_from_words",
+    "manual_seed",
+    "set_rng_state",
+    "stream_of_state",
+]
 
 
 class BitGeneratorLike(Protocol):
@@ -64,6 +75,10 @@ def manual_seed(seed: SeedLike | Key | None) -> None:
     ValueError
         If `seed` is or holds a negative int, or is an empty sequence.
 
+    See Also
+    --------
+    get_rng_state, set_rng_state : Save the stream, and resume it.
+
     Examples
     --------
     >>> import numpy as np, fastdrop
@@ -75,6 +90,89 @@ def manual_seed(seed: SeedLike | Key | None) -> None:
     """
     key = seed if isinstance(seed, Key) else Key(seed)
     _stream.restart(key.fold_in(2**63 - 1))
+
+
+def get_rng_state() -> dict[str, Any]:
+    """Return where the process's own stream stands.
+
+    Returns
+    -------
+    dict
+        ``{"key": (k0, k1), "calls": n}``: the words of the stream's key, and how many keys have
+        been taken. All are Python ints. Save them with `json` or `pickle`; NumPy would convert
+        them to floats.
+
+    See Also
+    --------
+    set_rng_state : Resume the stream from this state.
+
+    Notes
+    -----
+    Any thread may call. The state is read in one step: no other thread's call falls between its
+    parts.
+
+    Examples
+    --------
+    >>> import fastdrop
+    >>> fastdrop.manual_seed(0)
+    >>> mask = fastdrop.keep_mask(4)
+    >>> fastdrop.get_rng_state()
+    {'key': (16427053399154011577, 7869420959856250104), 'calls': 1}
+    """
+    return _stream.state
+
+
+def set_rng_state(state: Mapping[str, Any]) -> None:
+    """Resume the process's own stream: the next keys are those that followed `state`.
+
+    Parameters
+    ----------
+    state : dict
+        From `get_rng_state`, or the ``{"key": ..., "calls": ...}`` of a layer's `state_dict`. The
+        key's words may be a list, as they are after a way through JSON.
+
+    Raises
+    ------
+    ValueError
+        If `state` has other entries, or one is out of range; the stream is unchanged.
+    TypeError
+        If `state` is not a dict, or a word or the number of calls is not an integer; the stream is
+        unchanged.
+
+    See Also
+    --------
+    get_rng_state : Save the stream.
+    manual_seed : Start the stream from a seed.
+
+    Notes
+    -----
+    Any thread may call; the stream is shared by all threads of the process. A forked child has a
+    new stream. If it sets a state of its parent's, it takes the same keys as the parent.
+
+    Examples
+    --------
+    >>> import json, numpy as np, fastdrop
+    >>> text = json.dumps(fastdrop.get_rng_state())
+    >>> first = fastdrop.keep_mask(1000)
+    >>> fastdrop.set_rng_state(json.loads(text))
+    >>> np.array_equal(fastdrop.keep_mask(1000), first)
+    True
+    """
+    stream = stream_of_state(state, "state")
+    _stream.restart(stream.key, stream.calls)
+
+
+def stream_of_state(state: Mapping[str, Any], name: str) -> KeyStream:
+    """Return a stream that stands where `state` says; reject what is no stream's state."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"{name} must be a dict, but got {state!r}")
+    if set(state) != {"key", "calls"}:
+        raise ValueError(f"{name} must have the entries 'key' and 'calls', but has {list(state)}")
+    try:
+        k0, k1 = state["key"]
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}['key'] must be two words, but is {state['key']!r}") from None
+    return KeyStream(Key.from_words(k0, k1), state["calls"])
 
 
 if hasattr(os, "register_at_fork"):

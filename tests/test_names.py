@@ -64,6 +64,7 @@ rng: fastdrop.RNGLike = 7
 generator = np.random.default_rng()
 rngs: list[fastdrop.RNGLike] = [None, [1, 2], (3,), np.arange(4), np.random.SeedSequence(5)]
 rngs += [generator, generator.bit_generator, np.random.RandomState(), fastdrop.Key([1, 2])]
+fastdrop.set_rng_state(fastdrop.get_rng_state())
 
 y: npt.NDArray[np.float32] = fastdrop.dropout(x, 0.5, rng=rng)
 y = fastdrop.alpha_dropout(x)

@@ -1,6 +1,8 @@
-"""What `rng=` accepts."""
+"""What `rng=` accepts, and the state of the process's stream."""
 
 import copy
+import json
+import os
 import pickle
 import threading
 from types import SimpleNamespace
@@ -295,3 +297,101 @@ def test_a_source_without_keys_of_its_own_is_an_error():
     with pytest.raises(NotImplementedError, match="KeySource has no next_key"):
         dropout(x, inplace=True, rng=_keys.KeySource())
     assert x.all()
+
+
+# The state of the process's stream
+
+
+def test_the_stream_goes_on_from_a_saved_state():
+    fastdrop.manual_seed(3)
+    keep_mask(9)
+    state = fastdrop.get_rng_state()
+    assert state == {"key": Key(3).fold_in(2**63 - 1).words, "calls": 1}
+    saved = json.loads(json.dumps(state))
+    keys = [key_of(None) for _ in range(3)]
+    for same in (state, saved, copy.deepcopy(state), pickle.loads(pickle.dumps(state))):
+        fastdrop.manual_seed(None)
+        fastdrop.set_rng_state(same)
+        assert fastdrop.get_rng_state() == state
+        assert [key_of(None) for _ in range(3)] == keys
+    assert state == {"key": Key(3).fold_in(2**63 - 1).words, "calls": 1}  # no view of the stream
+
+
+def test_a_state_of_the_ends_of_its_range():
+    words = (2**64 - 1, 0)
+    for calls in (0, 2**63 - 1, 2**63):
+        fastdrop.set_rng_state({"key": words, "calls": calls})
+        assert fastdrop.get_rng_state() == {"key": words, "calls": calls}
+    with pytest.raises(OverflowError):
+        keep_mask(9)
+    fastdrop.manual_seed(None)
+
+
+BAD_STATES = [
+    (None, TypeError, "must be a dict"),
+    ([1, 2], TypeError, "must be a dict"),
+    (Key(1), TypeError, "must be a dict"),
+    ({}, ValueError, "entries"),
+    ({"key": (1, 2)}, ValueError, "entries"),
+    ({"calls": 1}, ValueError, "entries"),
+    ({"key": (1, 2), "calls": 1, 3: 4}, ValueError, "entries"),
+    ({"bit_generator": np.random.PCG64(1).state}, ValueError, "entries"),
+    ({"key": 1, "calls": 1}, ValueError, "two words"),
+    ({"key": None, "calls": 1}, ValueError, "two words"),
+    ({"key": (1,), "calls": 1}, ValueError, "two words"),
+    ({"key": (1, 2, 3), "calls": 1}, ValueError, "two words"),
+    ({"key": "12", "calls": 1}, TypeError, "k0 must be an integer"),
+    ({"key": (1, 2.0), "calls": 1}, TypeError, "k1 must be an integer"),
+    ({"key": (True, 2), "calls": 1}, TypeError, "k0 must be an integer"),
+    ({"key": (-1, 2), "calls": 1}, ValueError, "k0 must be in"),
+    ({"key": (1, 2**64), "calls": 1}, ValueError, "k1 must be in"),
+    ({"key": (1, 2), "calls": -1}, ValueError, "calls must be in"),
+    ({"key": (1, 2), "calls": 2**63 + 1}, ValueError, "calls must be in"),
+    ({"key": (1, 2), "calls": 1.0}, TypeError, "calls must be an integer"),
+    ({"key": (1, 2), "calls": True}, TypeError, "calls must be an integer"),
+    ({"key": (1, 2), "calls": None}, TypeError, "calls must be an integer"),
+]
+
+
+@pytest.mark.parametrize(("state", "error", "message"), BAD_STATES, ids=str)
+def test_a_bad_state_is_refused_and_changes_nothing(state, error, message):
+    before = fastdrop.get_rng_state()
+    with pytest.raises(error, match=message):
+        fastdrop.set_rng_state(state)
+    assert fastdrop.get_rng_state() == before
+
+
+def test_threads_that_set_and_get_see_whole_states():
+    states = [{"key": (n, n), "calls": n} for n in range(1, 5)]
+    stop = threading.Event()
+
+    def keep_setting():
+        while not stop.is_set():
+            for state in states:
+                fastdrop.set_rng_state(state)
+
+    fastdrop.set_rng_state(states[0])
+    thread = threading.Thread(target=keep_setting)
+    thread.start()
+    try:
+        assert all(fastdrop.get_rng_state() in states for _ in range(20_000))
+    finally:
+        stop.set()
+        thread.join()
+        fastdrop.manual_seed(None)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_child_has_a_new_stream_and_may_take_its_parents(run_python):
+    script = """
+import os, fastdrop
+fastdrop.manual_seed(3)
+state = fastdrop.get_rng_state()
+child = os.fork()
+if child == 0:
+    new = fastdrop.get_rng_state() != state
+    fastdrop.set_rng_state(state)
+    os._exit(0 if new and fastdrop.get_rng_state() == state else 1)
+print(os.waitpid(child, 0)[1], fastdrop.get_rng_state() == state)
+"""
+    assert run_python(script).split() == ["0", "True"]
