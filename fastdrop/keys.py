@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from numpy.random import RandomState, SeedSequence
+from numpy.random import MT19937, Philox, RandomState, SeedSequence
 from numpy.typing import NDArray
 
 from fastdrop._keys import Key, KeyStream, key_from_words, process_stream
@@ -19,6 +19,7 @@ __all__ = [
     "SeedLike",
     "get_rng_state",
     "key_from_words",
+    "load_bit_generator",
     "manual_seed",
     "set_rng_state",
     "stream_of_state",
@@ -173,6 +174,41 @@ def stream_of_state(state: Mapping[str, Any], name: str) -> KeyStream:
     except (TypeError, ValueError):
         raise ValueError(f"{name}['key'] must be two words, but is {state['key']!r}") from None
     return KeyStream(Key.from_words(k0, k1), state["calls"])
+
+
+def load_bit_generator(bits: Any, state: Any, name: str) -> None:
+    """Set the state of a bit generator; reject one of another kind. `bits` may be None."""
+    kind = _kind(state)
+    if bits is None:
+        raise ValueError(f"{name} is of a bit generator {kind}, but this layer has none")
+    before = bits.state
+    if kind != _kind(before):
+        raise ValueError(
+            f"{name} is of a bit generator {kind}, but this layer's is a {_kind(before)}"
+        )
+    try:
+        _check_position(bits, state)
+        bits.state = state
+    except Exception as error:  # of any type, and some after a part of the state is set
+        bits.state = before
+        raise ValueError(f"{name} holds no state of a {kind}: {error}") from error
+
+
+def _kind(state: Any) -> Any:
+    """Return the kind of bit generator that a state names."""
+    return state.get("bit_generator") if isinstance(state, dict) else None
+
+
+def _check_position(bits: Any, state: dict[str, Any]) -> None:
+    """Reject a position outside the buffer it points into, where NumPy would read."""
+    if isinstance(bits, MT19937):
+        position, end = state["state"]["pos"], 624
+    elif isinstance(bits, Philox):
+        position, end = state["buffer_pos"], 4
+    else:
+        return
+    if not 0 <= position <= end:
+        raise ValueError(f"the position must be in 0 .. {end}, but is {position}")
 
 
 if hasattr(os, "register_at_fork"):

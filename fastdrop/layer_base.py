@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastdrop import _core
 from fastdrop._core import as_base_array, as_bool, as_noise_shape, check_probability
 from fastdrop._keys import GeneratorSource, as_key_source
-from fastdrop.keys import Key, KeyStream, RNGLike
+from fastdrop.keys import Key, KeyStream, RNGLike, load_bit_generator, stream_of_state
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -204,38 +204,33 @@ class Layer:
             return {"bit_generator": bits.state}
         return {} if self._rng is None else self._rng.state
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where `state_dict` stood: the next masks are those that followed it.
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Resume from a state: the next masks are those that followed it.
 
         Parameters
         ----------
         state_dict : dict
-            From the `state_dict` of a layer with the same kind of `rng`.
+            From the `state_dict` of any layer or from `fastdrop.get_rng_state`. A stream's state
+            gives the layer a stream of its own, whatever its `rng` was. The state of a bit
+            generator is loaded into the layer's own, which must be of the same kind; other users of
+            the generator go on from there too. ``{}`` changes nothing.
 
         Raises
         ------
         ValueError
-            If it comes from a layer with another kind of `rng`, or holds no such state; the layer
-            is unchanged.
+            If `state_dict` has other entries, if a value is out of range, or if the layer has no
+            bit generator of the state's kind; nothing is changed.
         TypeError
-            If the key's words or the number of calls are no integers; the layer is unchanged.
+            If `state_dict` is not a dict, or a word of the key or the number of calls is not an
+            integer; nothing is changed.
         """
-        own = self.state_dict()
-        if set(state_dict) != set(own):
-            raise ValueError(
-                f"state_dict has the entries {sorted(state_dict)}, but this layer's has "
-                f"{sorted(own)}: build the layer with the kind of rng the other was built with"
-            )
-        if isinstance(self._rng, KeyStream):
-            try:
-                k0, k1 = state_dict["key"]
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"state_dict['key'] must be two words, but is {state_dict['key']!r}"
-                ) from None
-            self._rng.restart(Key.from_words(k0, k1), state_dict["calls"])
-        elif self._rng is not None:
-            self._bit_generator().state = state_dict["bit_generator"]
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must be a dict, but got {state_dict!r}")
+        entries = set(state_dict)
+        if entries == {"bit_generator"}:
+            load_bit_generator(self._bit_generator(), state_dict["bit_generator"], "state_dict")
+        elif entries:
+            self._rng = stream_of_state(state_dict, "state_dict")
 
     def _bit_generator(self) -> Any:
         """Return the bit generator that the layer's keys are drawn from, or None."""

@@ -425,25 +425,143 @@ def test_a_pickled_layer_can_still_go_backward():
         assert twin.training
 
 
-def test_state_of_another_kind_is_refused():
-    state = Dropout(rng=1).state_dict()
+RNGS = {
+    "None": lambda: None,
+    "int": lambda: 8,
+    "Key": lambda: Key(8),
+    "PCG64": lambda: np.random.default_rng(8),
+    "MT19937": lambda: np.random.RandomState(8),
+}
+
+
+@pytest.fixture(params=RNGS)
+def layer(request):
+    """A layer with each kind of rng, once used."""
+    layer = Dropout(rng=RNGS[request.param]())
+    layer(np.ones(9))
+    return layer
+
+
+def test_the_state_of_a_stream_goes_into_any_layer(layer):
+    x = np.ones(200)
+    other = Dropout(rng=1)
+    other(x)
+    fastdrop.manual_seed(2)
+    for state in (other.state_dict(), fastdrop.get_rng_state()):
+        layer.load_state_dict(json.loads(json.dumps(state)))
+        assert layer.state_dict() == state
+        key = Key.from_words(*state["key"]).fold_in(state["calls"])
+        np.testing.assert_array_equal(layer(x), fastdrop.dropout(x, rng=key))
+        assert layer.state_dict() == {"key": state["key"], "calls": state["calls"] + 1}
+    assert fastdrop.get_rng_state()["calls"] == 0  # the stream is the layer's own
+
+
+def test_a_layer_that_gets_a_state_leaves_what_it_shared():
+    x = np.ones(200)
+    generator, twin = np.random.default_rng(4), np.random.default_rng(4)
+    Dropout(rng=generator).load_state_dict(Dropout(rng=1).state_dict())
+    assert generator.bit_generator.state == twin.bit_generator.state
+    first = Dropout(rng=4)
+    second = copy.copy(first)
+    second.load_state_dict(Dropout(rng=1).state_dict())
+    np.testing.assert_array_equal(first(x), Dropout(rng=4)(x))
+    np.testing.assert_array_equal(second(x), Dropout(rng=1)(x))
+
+
+def test_an_empty_state_restores_nothing(layer):
+    before = repr(layer.state_dict())
+    layer.load_state_dict({})
+    assert repr(layer.state_dict()) == before
     assert Dropout().state_dict() == {}
-    for rng in (None, np.random.default_rng(0)):
-        layer = Dropout(rng=rng)
-        before = layer.state_dict()
-        with pytest.raises(ValueError, match=r"\['calls', 'key'\].*build the layer"):
-            layer.load_state_dict(state)
-        assert layer.state_dict() == before
-    layer = Dropout(rng=1)
-    with pytest.raises(ValueError, match="calls must be"):
-        layer.load_state_dict({"key": (5, 6), "calls": -1})
-    for words in ((5,), 5, (5, 6, 7)):
-        with pytest.raises(ValueError, match="must be two words, but is"):
-            layer.load_state_dict({"key": words, "calls": 1})
-    with pytest.raises(TypeError, match=r"k0 must be an integer, but got 5\.0"):
-        layer.load_state_dict({"key": (5.0, 6.0), "calls": 1})
-    assert layer.state_dict() == state
-    Dropout().load_state_dict({})
+
+
+def refused_state(layer, state, error, match):
+    """Check that a layer refuses a state and is unchanged."""
+    before = repr(layer.state_dict())
+    with pytest.raises(error, match=match):
+        layer.load_state_dict(state)
+    assert repr(layer.state_dict()) == before
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "match"),
+    [
+        (None, TypeError, "state_dict must be a dict"),
+        ([], TypeError, "state_dict must be a dict"),
+        ({"key": (5, 6)}, ValueError, "entries 'key' and 'calls', but has"),
+        ({"key": (5, 6), "calls": 1, "bit_generator": {}}, ValueError, "entries 'key' and 'calls'"),
+        ({"key": (5,), "calls": 1}, ValueError, "must be two words, but is"),
+        ({"key": 5, "calls": 1}, ValueError, "must be two words, but is"),
+        ({"key": (5, 6, 7), "calls": 1}, ValueError, "must be two words, but is"),
+        ({"key": (5, 2**64), "calls": 1}, ValueError, "k1 must be in"),
+        ({"key": (5.0, 6.0), "calls": 1}, TypeError, r"k0 must be an integer, but got 5\.0"),
+        ({"key": (5, 6), "calls": -1}, ValueError, "calls must be in"),
+        ({"key": (5, 6), "calls": "1"}, TypeError, "calls must be an integer"),
+    ],
+    ids=str,
+)
+def test_a_bad_state_of_a_stream_is_refused(layer, state, error, match):
+    refused_state(layer, state, error, match)
+
+
+def test_the_state_of_a_bit_generator_goes_into_one_of_its_kind(layer):
+    state = Dropout(rng=np.random.SFC64(1)).state_dict()
+    own = layer.state_dict().get("bit_generator", {}).get("bit_generator")
+    has = f"this layer's is a {own}" if own else "this layer has none"
+    refused_state(layer, state, ValueError, f"of a bit generator SFC64, but {has}")
+    for bad in (None, 7, {}, {"bit_generator": None}, "PCG64", ["PCG64"]):
+        refused_state(layer, {"bit_generator": bad}, ValueError, has)
+
+
+def with_entry(state, value, *path):
+    """Return a copy of nested dicts with an entry changed, or deleted for None."""
+    state = copy.deepcopy(state)
+    place = state
+    for name in path[:-1]:
+        place = place[name]
+    if value is None:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return state
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "path"),
+    [
+        ("MT19937", np.arange(10), ("state", "key")),
+        ("MT19937", [-1] * 624, ("state", "key")),
+        ("MT19937", ["a"] * 624, ("state", "key")),
+        ("MT19937", 625, ("state", "pos")),
+        ("MT19937", -1, ("state", "pos")),
+        ("MT19937", "0", ("state", "pos")),
+        ("MT19937", None, ("state", "pos")),
+        ("MT19937", None, ("state",)),
+        ("MT19937", 7, ("state",)),
+        ("Philox", [1], ("state", "key")),
+        ("Philox", ["a", "b"], ("state", "key")),
+        ("Philox", [1], ("state", "counter")),
+        ("Philox", [1], ("buffer",)),
+        ("Philox", 5, ("buffer_pos",)),
+        ("Philox", -1, ("buffer_pos",)),
+        ("Philox", None, ("has_uint32",)),
+        ("PCG64", None, ("state", "inc")),
+        ("PCG64", "a", ("uinteger",)),
+        ("PCG64", -1, ("state", "state")),
+        ("PCG64DXSM", None, ("has_uint32",)),
+        ("SFC64", None, ("state", "state")),
+        ("SFC64", 2**70, ("uinteger",)),
+    ],
+)
+def test_a_bad_state_of_a_bit_generator_is_refused_as_a_whole(kind, value, path):
+    make = getattr(np.random, kind)
+    layer = Dropout(rng=make(1))
+    layer(np.ones(9))
+    bad = with_entry(Dropout(rng=make(2)).state_dict(), value, "bit_generator", *path)
+    refused_state(layer, bad, ValueError, f"state_dict holds no state of a {kind}: ")
+    layer.load_state_dict(Dropout(rng=make(2)).state_dict())
+    x = np.ones(99)
+    np.testing.assert_array_equal(layer(x), fastdrop.dropout(x, rng=make(2)))
 
 
 def test_threads_that_share_a_layer_share_no_mask():
