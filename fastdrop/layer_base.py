@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Layer:
-    """What the layers share: all but the functions that they put to x and to a gradient."""
+    """A layer without its functions: `_drop` for x, and `_pass_back` for a gradient."""
 
     _drop: Callable[..., Any]
     _pass_back: Callable[..., Any]
@@ -35,12 +35,12 @@ class Layer:
         self._last: tuple[tuple[int, ...], float, bool, Key | None, dict[str, Any]] | None = None
 
     def _options(self) -> dict[str, Any]:
-        """What a class of layers passes to its functions beside what all do."""
+        """Return the arguments that only this class of layers passes to its functions."""
         return {}
 
     @property
     def p(self) -> float:
-        """Probability of an element to be dropped."""
+        """Probability that an element is dropped."""
         return self._p
 
     @p.setter
@@ -92,10 +92,11 @@ class Layer:
         ----------
         x : array_like
             As for the layer's function.
-        rng : int, SeedSequence, BitGenerator, Generator or Key, optional
-            Where this call's key comes from; the layer's own source does not advance. So
-            ``layer(x, rng=key.fold_in(epoch, item))`` gives an item of a data set the same mask
-            whatever was called before, and in whichever process. None is the layer's own source.
+        rng : optional
+            Source of this call's key, as for `fastdrop.dropout`; the layer's own source does not
+            advance. So ``layer(x, rng=key.fold_in(epoch, item))`` gives an item of a data set the
+            same mask in every process, whatever was called before. None, the default, is the
+            layer's own source.
 
         Returns
         -------
@@ -105,7 +106,7 @@ class Layer:
         Raises
         ------
         ValueError, TypeError
-            As from the layer's function; then there is no mask to go backward through.
+            As from the layer's function. After an error `backward` has no mask and raises.
         """
         p, training = self.p, self.training
         self._last = None
@@ -123,25 +124,25 @@ class Layer:
     def backward(self, grad: ArrayLike) -> NDArray[Any]: ...
 
     def backward(self, grad: ArrayLike) -> NDArray[Any]:
-        """Pass a gradient through the mask of the last `forward`, made again from its key.
+        """Pass a gradient through the mask of the last `forward`, recomputed from its key.
 
         Parameters
         ----------
         grad : array_like
-            Gradient with respect to the output of the last `forward`, of its shape.
+            Gradient with respect to the output of the last `forward`, of the same shape.
 
         Returns
         -------
         ndarray
-            Gradient with respect to its input; `grad` itself where `forward` returned x itself, in
+            Gradient with respect to the input; `grad` itself if `forward` returned x itself, in
             evaluation or for p = 0.
 
         Raises
         ------
         RuntimeError
-            If there was no `forward` yet, or the last one raised.
+            If there was no `forward`, or if the last one raised.
         ValueError
-            If `grad` has another shape than the output.
+            If the shape of `grad` is not that of the output.
         """
         if self._last is None:
             raise RuntimeError(
@@ -189,15 +190,16 @@ class Layer:
         return self.train(False)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the layer's random source stands.
+        """Return where the layer's source of keys stands.
 
         Returns
         -------
         dict
-            ``{"key": (k0, k1), "calls": n}`` for a layer with its own stream,
-            ``{"bit_generator": state}`` for one with a NumPy generator, ``{}`` for one that takes
-            keys from the process. The key's words are ints of 64 bits: save them with json or
-            pickle, for NumPy would make floats of them.
+            ``{"key": (k0, k1), "calls": n}`` for a layer with a stream of its own,
+            ``{"bit_generator": state}`` for a layer with a random generator, and ``{}`` for a layer
+            that takes keys from the process's stream, whose state is `fastdrop.get_rng_state`'s.
+            All parts of a stream's state are Python ints. Save them with `json` or `pickle`;
+            NumPy would convert them to floats.
         """
         bits = self._bit_generator()
         if bits is not None:
@@ -260,7 +262,7 @@ class NoiseLayer(Layer):
 
     @property
     def noise_shape(self) -> tuple[int | None, ...] | None:
-        """For each axis of x None, or a length: 1 where all elements share a decision."""
+        """Length of the mask along each axis of x, 1 if all elements share a decision; or None."""
         return self._noise_shape
 
     @noise_shape.setter

@@ -29,20 +29,20 @@ class Dropout(NoiseLayer):
     Parameters
     ----------
     p : float, optional
-        Probability of an element to be dropped, in [0, 1].
+        Probability that an element is dropped, in [0, 1].
     inplace : bool, optional
-        Whether `forward` writes into its input. `backward` never does. What made the input must not
-        need it for its own backward pass: a ReLU does not, for the sign of what is kept tells
-        enough, but a tanh does.
-    rng : None, int, SeedSequence, BitGenerator, Generator or Key, optional
-        Where the keys come from. With an int, a `SeedSequence` or a `Key` the layer has a stream
-        of its own: its n-th call that decides by chance, counted from 0, uses
-        ``Key(rng).fold_in(n)``. So layers built alike drop the same elements at each call: give the
-        layers of one network a key each, from `Key.spawn`. A generator is shared with its other
-        users. None takes keys from the process's own stream.
+        Whether `forward` writes into its input; `backward` never does. The layer before must not
+        need its output for its own backward pass. A tanh does; a ReLU needs only the signs, which
+        kept elements still have.
+    rng : optional
+        Source of the keys, as for `fastdrop.dropout`. A seed or a `Key` gives the layer a stream of
+        its own: call n that decides by chance, counted from 0, uses ``Key(rng).fold_in(n)``. So
+        layers built with the same seed drop the same elements: give each layer of a network a key
+        of its own, from `Key.spawn`. A random generator is shared with its other users. None, the
+        default, takes keys from the process's own stream.
     noise_shape : sequence of int or None, optional
         As for `fastdrop.dropout`: 1 for each axis along which all elements share a decision, None
-        for the others.
+        for the other axes.
 
     Attributes
     ----------
@@ -50,8 +50,8 @@ class Dropout(NoiseLayer):
     inplace : bool
     noise_shape : tuple of int and None, or None
     training : bool
-        True at first; see `train` and `eval`. Each attribute may be assigned, and is checked then
-        as it is here.
+        True at first; see `train` and `eval`. Each attribute can be assigned, and is checked as the
+        argument is.
 
     Raises
     ------
@@ -63,8 +63,8 @@ class Dropout(NoiseLayer):
 
     Notes
     -----
-    Any thread may call a layer, and each call has a mask of its own, but `backward` belongs to the
-    last `forward`: threads that run both need a layer each.
+    Any thread may call a layer, and each call has a mask of its own. But `backward` belongs to the
+    last `forward`: threads that call both need a layer each.
 
     Examples
     --------
@@ -151,20 +151,20 @@ def _alpha_slope(
     rng: RNGLike,
     noise_shape: NoiseShape | None = None,
 ) -> Any:
-    """How a gradient passes through alpha dropout."""
+    """Pass a gradient through alpha dropout."""
     return _core.alpha_dropout(
         grad, p, training, False, rng, None, noise_shape, True, 0, False, None
     )
 
 
 class AlphaDropout(NoiseLayer):
-    """`fastdrop.alpha_dropout` as a layer, for networks of SELU.
+    """`fastdrop.alpha_dropout` as a layer, for networks with SELU.
 
     Parameters
     ----------
     p, inplace, rng, noise_shape
-        As for `Dropout`, as are the attributes, the errors and the notes. `inplace` works, which in
-        PyTorch's layer it does not.
+        As for `Dropout`, as are the attributes, the errors and the notes. `inplace` works, unlike
+        in PyTorch's layer.
 
     Examples
     --------
@@ -187,8 +187,8 @@ class FeatureAlphaDropout(Layer):
     Parameters
     ----------
     p, inplace, rng
-        As for `Dropout`, as are the attributes, the errors and the notes. `inplace` works, which in
-        PyTorch's layer it does not.
+        As for `Dropout`, as are the attributes, the errors and the notes. `inplace` works, unlike
+        in PyTorch's layer.
 
     Examples
     --------
