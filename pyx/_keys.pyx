@@ -265,10 +265,11 @@ key_from_words.__module__ = "fastdrop.keys"
 
 # Locks that run no code of the caller's own: CPython's, and the one of NumPy's generators, which
 # gevent may have replaced.
-cdef tuple LOCKS = (type(np.random.PCG64(0).lock), type(Lock()), type(RLock()))
+cdef object NUMPY_LOCK = type(np.random.PCG64(0).lock), LOCK = type(Lock()), RLOCK = type(RLock())
 
 
 @cython.final
+@cython.no_gc  # for speed: one is made in each call, and none is part of a reference cycle
 cdef class GeneratorSource(KeySource):
     """A bit generator, whose next two 64-bit draws are the next key's words."""
 
@@ -322,7 +323,8 @@ cdef GeneratorSource generator_source(rng):
     if not PyCapsule_IsValid(capsule, "BitGenerator"):
         return None
     lock = getattr(bit_generator, "lock", None)
-    if type(lock) not in LOCKS:
+    kind = type(lock)
+    if not (kind is NUMPY_LOCK or kind is LOCK or kind is RLOCK):
         raise TypeError(
             "the lock of rng's bit generator must be a threading.Lock or threading.RLock, but is "
             f"{lock!r}"
