@@ -3,6 +3,8 @@ from typing import Any
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
+from fastdrop._keys import Key
+
 BLOCK: int
 PARALLEL_MIN_SIZE: int
 MAX_THREADS: int
