@@ -15,7 +15,7 @@
 #include "operations.h" /* made from operations.py */
 
 /* A kept element x becomes x * scale + shift, a dropped one the bits `dropped`, repeated to 64.
- * Kinds of number that need no shift, or no scale, do not look at it; what they drop is zero. */
+ * Operations without a shift or a scale do not read it; what they drop is zero. */
 typedef struct {
     double scale, shift;
     uint64_t dropped;
@@ -27,8 +27,8 @@ typedef double fd_doubles __attribute__((vector_size(FD_BYTES)));
 
 /* ---- memory --------------------------------------------------------------------------- */
 
-/* How many bytes ahead of its reading the source is asked for: a few keep words, as measured to
- * help where it lies beyond the second-level cache. Nearer it costs nothing measurable. */
+/* How many bytes ahead the source is prefetched: a few keep words. Measured: it helps if the source
+ * lies beyond the L2 cache, and costs nothing measurable if it lies nearer. */
 enum { FD_AHEAD = 2048 };
 
 FD_INLINE void fd_prefetch(const void *x, size_t bytes)
@@ -88,15 +88,15 @@ FD_INLINE fd_vector fd_float64(fd_vector x, fd_affine affine, int shifted)
     return (fd_vector)(shifted ? product + affine.shift : product);
 }
 
-/* A bfloat16 is the upper half of a float32. Rounding to even carries into it; a NaN that comes from
- * one has no bits below, so that nothing is carried and it stays a NaN. */
+/* A bfloat16 is the upper half of a float32, and rounding to even carries into it. A NaN that was a
+ * bfloat16 has no lower bits, so nothing carries and it stays a NaN. */
 FD_INLINE fd_units32 fd_narrow_bfloat16(fd_floats x)
 {
     const fd_units32 bits = (fd_units32)x;
     return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 
-/* Two to a 32-bit unit, computed apart: no vector is packed or unpacked. */
+/* A unit of 32 bits holds two, which are computed separately: no vector is packed or unpacked. */
 FD_INLINE fd_vector fd_bfloat16(fd_vector x, fd_affine affine, int shifted)
 {
     const fd_units32 pair = (fd_units32)x;
@@ -113,8 +113,8 @@ FD_INLINE fd_units32 fd_select(fd_ints32 where, fd_units32 yes, fd_units32 no)
 
 /* The float16 nearest to each float32, ties to even, a NaN's upper bits kept: what VCVTPS2PH does.
  * The sum with 2^(e + 13) rounds a number of exponent e to 11 digits, and leaves them as the sum's
- * last ones; below 2^-14, where float16 is subnormal, e stays -14; 65536 stands for what is more,
- * and becomes infinity. */
+ * last ones. Below 2^-14, where float16 is subnormal, e stays -14. Larger numbers are capped at
+ * 65536, which becomes infinity. */
 FD_INLINE fd_units32 fd_narrow_float16(fd_floats x)
 {
     const fd_units32 bits = (fd_units32)x, size = bits & 0x7fffffff;
@@ -145,9 +145,9 @@ FD_INLINE fd_vector fd_float16(fd_vector x, fd_affine affine, int shifted)
     return (fd_vector)FD_JOIN(FD_NARROW(a), FD_NARROW(b));
 }
 #else
-/* The float32 equal to the float16 in the upper half of each unit. The product with 2^-112 sets the
- * exponent right, and leaves infinity and NaN; a subnormal is its digits behind a leading 0.5, less
- * that. */
+/* Return the float32 equal to the float16 in the upper half of each unit. The product with 2^-112
+ * corrects the exponent and keeps infinity and NaN. A subnormal's digits become the last ones of
+ * 0.5, which is then subtracted. */
 FD_INLINE fd_floats fd_widen_float16(fd_units32 bits)
 {
     const fd_units32 size = bits << 1;
@@ -169,7 +169,7 @@ FD_INLINE fd_vector fd_float16(fd_vector x, fd_affine affine, int shifted)
 
 /* ---- the loop ------------------------------------------------------------------------- */
 
-/* Each of the lower 32 bits twice. */
+/* Return each of the lower 32 bits twice, side by side. */
 FD_INLINE uint64_t fd_twice(uint64_t bits)
 {
     bits &= 0xffffffff;
@@ -181,7 +181,7 @@ FD_INLINE uint64_t fd_twice(uint64_t bits)
     return bits * 3;
 }
 
-/* The decisions of the units of a part of the word's elements, where an element has several. */
+/* Return 64 decisions on units: those of one of the `units` parts of the keep word's elements. */
 FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
 {
     if (units == 1)
@@ -189,7 +189,7 @@ FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
     return fd_twice(fd_part(keep, units / 2, part / 2) >> (32 * (part % 2)));
 }
 
-/* The type of an operation's elements: so many bytes, which may lie anywhere. */
+/* The type of an operation's elements: an array of bytes, so that they may be unaligned. */
 #define FD_ELEMENT(name, unit, units, compute, shifts)  \
     typedef struct {                                    \
         unsigned char bytes[(unit) / 8 * (units)];      \
@@ -197,7 +197,7 @@ FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
 FD_OPERATIONS(FD_ELEMENT)
 #undef FD_ELEMENT
 
-/* fd_apply_NAME: the keep word's 64 elements from x to y, which may be x. */
+/* fd_apply_NAME: apply a keep word to 64 elements of x and store them in y, which may be x. */
 #define FD_APPLY(name, unit, units, compute, shifts)                                            \
     FD_INLINE void fd_apply_##name(const fd_##name *x, fd_##name *y, uint64_t keep,             \
                                    fd_affine affine, int nontemporal)                           \
@@ -233,7 +233,7 @@ FD_INLINE void fd_apply_packed(const fd_packed *x, fd_packed *y, uint64_t keep, 
     y->word = fd_little_endian(keep);
 }
 
-/* The one of them that fits y. */
+/* fd_apply: the function for the type of y. */
 #define FD_APPLY_OF(name, unit, units, compute, shifts) fd_##name: fd_apply_##name,
 #define fd_apply(x, y, keep, affine, nontemporal)                              \
     _Generic(*(y), FD_OPERATIONS(FD_APPLY_OF) fd_packed: fd_apply_packed)(     \
@@ -241,7 +241,7 @@ FD_INLINE void fd_apply_packed(const fd_packed *x, fd_packed *y, uint64_t keep, 
 
 /* ---- the numbers ---------------------------------------------------------------------- */
 
-/* The bits of a number in each dtype, repeated to 64. */
+/* Return the bits of a number in the dtype, repeated to 64. */
 FD_INLINE uint64_t fd_bits_float16(double value)
 {
     return fd_narrow_float16((fd_floats){0} + (float)value)[0] * UINT64_C(0x0001000100010001);

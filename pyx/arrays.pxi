@@ -1,4 +1,4 @@
-"""Arrays: what is taken, what can be written into, and how it lies in memory."""
+"""Arrays: which are accepted, which can be written into, and how they lie in memory."""
 cdef extern from "numpy/arrayobject.h":  # in the C API, but not in NumPy's own declarations
     cnp.ndarray PyArray_NewLikeArray(cnp.ndarray, cnp.NPY_ORDER, void *, int)
     cnp.ndarray PyArray_View(cnp.ndarray, void *, type)
@@ -16,7 +16,7 @@ cpdef cnp.ndarray as_array(x, inplace, str name="x"):
 
 
 cdef cnp.ndarray convert(x, str name, bint inplace=False):
-    """Return x as an ndarray; reject what `check_plain` does, and a copy to be changed in place."""
+    """Return x as an ndarray; reject what `check_plain` rejects, and a copy for work in place."""
     check_plain(x, name, inplace)
     if isinstance(x, cnp.ndarray):
         return x
@@ -136,7 +136,7 @@ cdef int check_in_memory(x, str name) except -1:
 
 
 cdef str way_out(cnp.ndarray x, str name):
-    """What is wrong with a dtype that is not numeric, and what to do about it."""
+    """Return what is wrong with a dtype that is not numeric, and what to do about it."""
     dtype = x.dtype
     if dtype.names:
         ways = [f"a field, {name}[{field!r}]" for field in dtype.names if is_number(x[field])][:1]
@@ -153,14 +153,14 @@ cdef str way_out(cnp.ndarray x, str name):
 
 
 cpdef cnp.ndarray as_base_array(cnp.ndarray x):
-    """x without its subclass, whose methods need not do what ndarray's do."""
+    """Return x as a plain ndarray: a subclass's methods need not do what ndarray's do."""
     if cnp.PyArray_CheckExact(x):
         return x
     return PyArray_View(x, NULL, cnp.ndarray)
 
 
 cdef object output_array(x, cnp.ndarray source, bint inplace, out, bint writes):
-    """The array to write into, or None for a fresh one; refuse one that cannot take the result."""
+    """Return the array to write into, or None for a fresh one; reject one that cannot hold it."""
     if out is not None:
         check_out(source, inplace, out)
         check_writable(as_base_array(out), "out")
@@ -173,7 +173,7 @@ cdef object output_array(x, cnp.ndarray source, bint inplace, out, bint writes):
 
 
 cdef int check_out(cnp.ndarray x, bint inplace, out) except -1:
-    """Refuse an `out` that does not fit x."""
+    """Reject an `out` that does not fit x."""
     if inplace:
         raise ValueError("out and inplace=True name two places for one result: give only one")
     if not isinstance(out, cnp.ndarray):
@@ -198,7 +198,7 @@ cdef object clear(cnp.ndarray source, result):
 
 
 cdef int check_writable(cnp.ndarray y, str name) except -1:
-    """Refuse an array that cannot hold a result."""
+    """Reject an array that cannot hold a result."""
     if not cnp.PyArray_ISWRITEABLE(y):
         raise ValueError(f"{name} is read-only: pass a writable array, or drop out of place")
     if not cnp.PyArray_IS_C_CONTIGUOUS(y) and shares_elements(y):
@@ -210,7 +210,7 @@ cdef int check_writable(cnp.ndarray y, str name) except -1:
 
 
 cdef bint shares_elements(cnp.ndarray y):
-    """Return whether elements of y may share memory: whether some axis does not step over the rest.
+    """Return whether elements of y may share memory: some axis steps less than those below it span.
 
     Strides that interleave without sharing a byte, which only `as_strided` makes, count as well.
     """
@@ -229,7 +229,7 @@ cdef cnp.ndarray apart(cnp.ndarray x, cnp.ndarray y):
 
 
 cdef bint overlaps(cnp.ndarray x, cnp.ndarray y):
-    """Whether writing y element by element would change elements of x that are still to be read."""
+    """Return whether writing y would change elements of x before they are read."""
     cdef char *x_data
     cdef char *y_data
     if cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_IS_C_CONTIGUOUS(y):

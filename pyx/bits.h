@@ -4,7 +4,7 @@
 
 #include "lanes.h"
 
-/* A keep word as the 8 bytes of a packed mask, and back. */
+/* Convert a keep word to the 8 bytes of a packed mask, and back. */
 FD_INLINE uint64_t fd_little_endian(uint64_t word)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -14,20 +14,20 @@ FD_INLINE uint64_t fd_little_endian(uint64_t word)
 #endif
 }
 
-/* The 64 bits from number `shift` of a word on, and of the next. */
+/* Return 64 bits: those of `word` from bit `shift` on, and then those of `next`. */
 FD_INLINE uint64_t fd_window(uint64_t word, uint64_t next, int shift)
 {
     return word >> shift | next << 1 << (FD_WORD - 1 - shift);
 }
 
-/* The 64 bits of a packed mask from number `at` on; it is one word longer than what is asked of it. */
+/* Return 64 bits of a packed mask from bit `at` on. Two words are read, so a mask has one more. */
 FD_INLINE uint64_t fd_bits_from(const uint64_t *bits, ptrdiff_t at)
 {
     const uint64_t *word = bits + at / FD_WORD;
     return fd_window(fd_little_endian(word[0]), fd_little_endian(word[1]), (int)(at % FD_WORD));
 }
 
-/* The bits of 64 bools: 1 where the byte is not 0. */
+/* Return the bits of 64 bools: 1 where the byte is not 0. */
 FD_INLINE uint64_t fd_pack_bools(const uint8_t *bools)
 {
     uint64_t bits = 0;
@@ -49,8 +49,8 @@ FD_INLINE uint64_t fd_pack_bools(const uint8_t *bools)
     return bits;
 }
 
-/* How to draw bits apart: by what shifts and masks (as for Morton codes; Warren, Hacker's Delight,
- * 2nd edition, section 7-1), and how many of them fit into a word then. */
+/* How to spread bits `repeat` apart: the shifts and masks (as for Morton codes; Warren, Hacker's
+ * Delight, 2nd edition, section 7-1), and how many spread bits fit into a word. */
 typedef struct {
     int repeat, count;
     int shift[5]; /* of groups of 16, 8, 4, 2 bits, and 1 */
@@ -64,14 +64,14 @@ FD_OUTLINE void fd_set_spread(fd_spread *spread, int repeat)
     spread->count = FD_WORD / repeat;
     for (int i = 0, group = 16; i < 5; ++i, group /= 2) {
         const int shift = group * (repeat - 1);
-        spread->shift[i] = shift < FD_WORD ? shift : FD_WORD - 1; /* out of the mask */
+        spread->shift[i] = shift < FD_WORD ? shift : FD_WORD - 1; /* outside the mask */
         spread->mask[i] = 0;
         for (int at = 0; at < FD_WORD; at += group * repeat)
             spread->mask[i] |= ((UINT64_C(1) << group) - 1) << at;
     }
 }
 
-/* The lowest `count` bits, `repeat` apart. */
+/* Return the lowest `count` bits, `repeat` apart. */
 FD_INLINE uint64_t fd_spread_bits(uint64_t bits, const fd_spread *spread)
 {
     bits &= 0xffffffff;
@@ -80,7 +80,7 @@ FD_INLINE uint64_t fd_spread_bits(uint64_t bits, const fd_spread *spread)
     return bits;
 }
 
-/* The opposite: bits that are `repeat` apart, as the lowest bits. */
+/* Return bits that are `repeat` apart as the lowest bits. */
 FD_INLINE uint64_t fd_gather_bits(uint64_t bits, const fd_spread *spread)
 {
     bits &= spread->mask[4];
@@ -89,17 +89,17 @@ FD_INLINE uint64_t fd_gather_bits(uint64_t bits, const fd_spread *spread)
     return (bits | bits >> spread->shift[0]) & 0xffffffff;
 }
 
-/* The lowest `count` bits, each `repeat` times. */
+/* Return the lowest `count` bits, each `repeat` times. */
 FD_INLINE uint64_t fd_repeat_bits(uint64_t bits, const fd_spread *spread)
 {
     return fd_spread_bits(bits, spread) * (UINT64_MAX >> (FD_WORD - spread->repeat));
 }
 
-/* A sequence of bits that is written one after another. */
+/* A sequence of bits to which bits are appended. */
 typedef struct {
     uint64_t *next;   /* word to be written */
     uint64_t started; /* its first bits */
-    int count;        /* how many they are, fewer than 64 */
+    int count;        /* number of those bits, less than 64 */
 } fd_writer;
 
 /* Append the lowest `count` bits, 1 to 64, of a word whose other bits are 0. */

@@ -12,7 +12,7 @@ from kernels cimport *
 cdef enum:
     BAND_ROWS = 512         # rows that are transposed together: a cache line of each result row
     CHUNK_COLUMNS = 4096    # columns that are interleaved together
-    MAX_SPREAD = 8          # rows or columns up to which bits are spread: faster than squares
+    MAX_SPREAD = 8          # for so few rows or columns, spreading bits is faster than squares
 
 
 # Bits of up to 8 sequences, one from each in turn, in words: in word w the bits of sequence s begin
@@ -150,7 +150,7 @@ cdef inline void gather_columns(
 
 
 cdef Py_ssize_t matrices_to_a_word(const Transposition *this) noexcept nogil:
-    """Return how many matrices together fill whole words; 1 also where there is but one."""
+    """Return how many matrices together fill whole words; 1 if there is only one matrix."""
     cdef Py_ssize_t bits = this.rows * this.columns, matrices = FD_WORD
 
     if this.matrices == 1:

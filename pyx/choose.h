@@ -6,8 +6,8 @@
 
 typedef uint32_t fd_units32 __attribute__((vector_size(FD_BYTES)));
 
-/* fd_choose8 .. 64: units of so many bits from `kept` where their bit of the keep word is set, from
- * `dropped` else; the vector's first unit is number i of the word's 64. */
+/* fd_choose8 to fd_choose64: take each unit of so many bits from `kept` if its bit of the keep word
+ * is set, else from `dropped`. Bit i of the word decides the vector's first unit. */
 #if FD_BYTES == 64
 #define FD_CHOOSE(unit, type, suffix, mask)                                                   \
     FD_INLINE fd_vector fd_choose##unit(fd_vector kept, fd_vector dropped, uint64_t keep, int i) \
@@ -23,7 +23,7 @@ FD_CHOOSE(64, __m512d, pd, __mmask8)
 typedef uint8_t fd_units8 __attribute__((vector_size(FD_BYTES)));
 typedef uint16_t fd_units16 __attribute__((vector_size(FD_BYTES)));
 
-/* A unit's bit: of the byte, of the 16 bits or of the half of a keep word in which it stands. */
+/* The bit of each unit, within the byte, the 16 or the 32 bits of the keep word that hold it. */
 #define FD_4(n) 1u << (n), 1u << ((n) + 1), 1u << ((n) + 2), 1u << ((n) + 3)
 #define FD_4_TWICE(n)                                              \
     1u << (n), 1u << (n), 1u << ((n) + 1), 1u << ((n) + 1),        \
@@ -33,7 +33,7 @@ static const uint8_t fd_bit8[32] = {FD_4(0), FD_4(4), FD_4(0), FD_4(4),
 static const uint16_t fd_bit16[16] = {FD_4(0), FD_4(4), FD_4(8), FD_4(12)};
 static const uint32_t fd_bit32[32] = {FD_4(0),  FD_4(4),  FD_4(8),  FD_4(12),
                                       FD_4(16), FD_4(20), FD_4(24), FD_4(28)};
-/* In halves of 32 bits: SSE2 compares no wider ones. */
+/* Two halves per unit, because SSE2 compares 32 bits at most. */
 static const uint32_t fd_bit64[64] = {
     FD_4_TWICE(0),  FD_4_TWICE(4),  FD_4_TWICE(8),  FD_4_TWICE(12),
     FD_4_TWICE(16), FD_4_TWICE(20), FD_4_TWICE(24), FD_4_TWICE(28)};

@@ -6,13 +6,13 @@
 
 enum { FD_CACHE_LINE = 64 };
 
-/* Elements on their way between an array and the kernel: a quarter of a small first-level cache. */
+/* A buffer for elements between an array and the kernel; it takes a quarter of a small L1 cache. */
 enum { FD_BUFFER = 8192 };
 typedef struct {
     char bytes[FD_BUFFER];
 } __attribute__((aligned(FD_CACHE_LINE))) fd_buffer;
 
-/* Items by their size, wherever they lie and whatever they are. */
+/* Items by their size, at any address and of any type. */
 #define FD_ANYWHERE __attribute__((aligned(1), may_alias))
 typedef uint8_t fd_item1 FD_ANYWHERE;
 typedef uint16_t fd_item2 FD_ANYWHERE;
@@ -23,8 +23,9 @@ typedef struct {
     fd_item16 halves[2];
 } fd_item32;
 
-/* fd_gather_SIZE and fd_scatter_SIZE: a row of items, `stride` bytes apart in memory. Strides of one
- * item, forwards and backwards, and 0 have loops that compilers turn into vector code. */
+/* fd_gather_SIZE and fd_scatter_SIZE: copy a row of items that lie `stride` bytes apart in memory.
+ * Some strides, such as one item forwards or backwards, have loops of their own, which compilers
+ * turn into vector code. */
 #define FD_COPY(size)                                                                         \
     FD_INLINE void fd_gather_##size(char *buffer, const char *row, ptrdiff_t count, ptrdiff_t stride) \
     {                                                                                         \
@@ -88,7 +89,7 @@ FD_INLINE void fd_scatter(char *row, const char *buffer, ptrdiff_t count, ptrdif
 }
 #undef FD_BY_SIZE
 
-/* Reverse the bytes of numbers of `unit` bytes, 2, 4 or 8; nothing for 0. */
+/* Reverse the bytes of each number of `unit` bytes, 2, 4 or 8; do nothing if `unit` is 0. */
 FD_OUTLINE void fd_swap_bytes(char *numbers, ptrdiff_t bytes, int unit)
 {
 #define FD_SWAP(bits, type)                                  \

@@ -1,23 +1,23 @@
 """Teams: how many threads a call works on, and whether a team has paid lately."""
 
-# Elements from which a team is worth waking where the caller names no number of threads.
+# Default calls on so many elements or more wake a team.
 cdef enum:
     FD_PARALLEL_MIN_SIZE = 8 * FD_BLOCK
 
 BLOCK, PARALLEL_MIN_SIZE, MAX_THREADS = FD_BLOCK, FD_PARALLEL_MIN_SIZE, FD_MAX_THREADS  # for Python
 
-# The first calls of a larger team start threads and give them memory, which takes milliseconds and
-# is not done again: they do not count.
+# Calls that do not count: the first ones of a larger team than before. They start threads and give
+# them memory, once, which takes milliseconds.
 cdef int STARTS = 2
-# What a team may take: a multiple of one thread's time, because that time comes from the shares,
-# and these may fit in a cache where the whole does not.
+# What a team may take, as a multiple of one thread's time. That time comes from the shares, which
+# may fit in a cache when the whole does not.
 cdef double SLACK = 1.1
 # Seconds that a team may take beyond that, to wake and to join.
 cdef double JOIN = 3e-6
 # Seconds that teams may lose in all before default calls stay on one thread. To wake a core that
 # sleeps takes up to 0.4 ms on a virtual machine.
 cdef double TOLERATED_LOSS = 1e-3
-# Work on one thread after a loss, as a multiple of it: so less than a quarter is lost.
+# Seconds of work on one thread after a loss, as a multiple of it: so less than a quarter is lost.
 cdef double LOSS_PAID = 4
 # The multiple doubles with each further loss, up to this.
 cdef double MAX_LOSS_PAID = 64
@@ -29,7 +29,7 @@ cdef object team_limit = None  # threads.team_limit, handed in by `use`
 
 
 cdef class Gauge:
-    """Whether default calls should wake a team: not while teams lose time to busy cores.
+    """Decides whether default calls wake a team: not while teams lose time to busy cores.
 
     A team waits for its last thread. If another program occupies that thread's core, the wait can
     be longer than the whole call. So the gauge compares each team of a default call with the time
@@ -49,11 +49,11 @@ cdef class Gauge:
         self.multiple = LOSS_PAID
 
     cpdef bint allows_team(self):
-        """Whether the next default call may wake a team."""
+        """Return whether the next default call may wake a team."""
         return self.owed <= 0
 
     cpdef record(self, int team, double took, double alone):
-        """Take note of a call: its team, its seconds, and those one thread would have taken."""
+        """Record a call: its team, its seconds, and the seconds one thread would have taken."""
         if team == 1:
             self.owed = max(0.0, self.owed - took)
             return
@@ -76,7 +76,7 @@ cdef Gauge gauge = Gauge()
 
 
 cpdef object as_thread_count(value, str name):
-    """Return a number of threads as an int; reject anything else and less than 1."""
+    """Return a number of threads as an int; raise unless it is an integer of 1 or more."""
     value = as_index(value, name)
     if value < 1:
         raise ValueError(f"{name} must be 1 or more, but got {value}")
@@ -84,7 +84,7 @@ cpdef object as_thread_count(value, str name):
 
 
 cpdef int team_size(num_threads, Py_ssize_t size) except -1:
-    """Threads for a call on `size` elements that names a number of them, or None."""
+    """Return the number of threads for a call on `size` elements with this `num_threads=`."""
     cdef Py_ssize_t blocks = (size + FD_BLOCK - 1) // FD_BLOCK
 
     if num_threads is not None:
@@ -97,7 +97,7 @@ cpdef int team_size(num_threads, Py_ssize_t size) except -1:
 
 
 cdef int set_team(KernelArgs *args, num_threads, Py_ssize_t size) except -1:
-    """Choose a call's threads; a number that the caller named is kept."""
+    """Choose a call's threads; the gauge can change the default only."""
     args.team = team_size(num_threads, size)
     args.gauged = num_threads is None and args.team > 1
     if args.gauged and not gauge.allows_team():

@@ -1,21 +1,21 @@
-"""Operations: what becomes of the elements, by what is asked and by their dtype."""
+"""Operations: which one a call uses, by its mode and dtype, and the numbers it computes with."""
 
-# Of self-normalizing networks (Klambauer et al. 2017, arXiv:1706.02515): minus the limit of SELU.
+# The negative of SELU's limit (Klambauer et al. 2017, arXiv:1706.02515).
 cdef double ALPHA = 1.7580993408473766
 
-# What becomes of an element that is kept; one that is dropped is 0, but for ALPHA_DROPOUT.
+# What a kept element becomes; a dropped one becomes 0, except with ALPHA_DROPOUT.
 cdef enum Mode:
     MASK                 # x
     DROPOUT              # x / (1 - p)
     ALPHA_DROPOUT        # a x + b: mean 0 and variance 1 stay, where a dropped element is -ALPHA
     ALPHA_DROPOUT_GRAD   # a x, the gradient of ALPHA_DROPOUT
 
-# Of the dtypes that packages add to NumPy, by their scalars' class: whether they are of numbers.
+# Whether a dtype that a package adds to NumPy is numeric, by the class of its scalars.
 cdef dict added_types = {}
 
 
 cdef bint is_number(cnp.ndarray x):
-    """Whether x holds numbers, of which the one with all bits 0 is 0."""
+    """Return whether x is numeric, and all bits 0 mean the number 0."""
     cdef int number = cnp.PyArray_TYPE(x)
     if 0 <= number and cnp.PyTypeNum_ISNUMBER(number):
         return True
@@ -31,7 +31,7 @@ cdef bint is_number(cnp.ndarray x):
 
 
 cdef bint is_bfloat16(cnp.ndarray x):
-    """Whether x is of the dtype bfloat16 of ml_dtypes, or of a package that brings its own."""
+    """Return whether x has the dtype bfloat16, of ml_dtypes or of a package with its own."""
     return cnp.PyTypeNum_ISUSERDEF(cnp.PyArray_TYPE(x)) and x.dtype.type.__name__ == "bfloat16"
 
 
@@ -46,7 +46,7 @@ cdef enum:
     MAX_ITEM_BYTES = 32
 
 # The operation that selects elements of so many bytes, and those that scale or shift a dtype; PACK
-# where there is none. And the bits of a number in the dtype that an operation shifts.
+# if there is none. For an operation that shifts: the function that gives the bits of a number.
 cdef int[MAX_ITEM_BYTES + 1] select_by
 cdef int[MAX_TYPE] scale_by
 cdef int[MAX_TYPE] shift_by
@@ -61,7 +61,7 @@ cdef bint selects(const KernelArgs *args) noexcept:
 
 
 cdef int set_operation(KernelArgs *args, cnp.ndarray x, Mode mode, double p) except -1:
-    """Choose what is done to x's elements, and the numbers of its computation."""
+    """Choose the operation on x's elements, and the numbers it computes with."""
     cdef:
         Py_ssize_t size = cnp.PyArray_ITEMSIZE(x)
         int number = BFLOAT16 if is_bfloat16(x) else cnp.PyArray_TYPE(x)

@@ -1,4 +1,4 @@
-"""What the kernels of a CPU level are made of, and how the core calls them."""
+"""The parts of the kernels of a CPU level, and the structs by which the core calls them."""
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 
@@ -59,7 +59,7 @@ cdef extern from "copy.h" nogil:
     ctypedef struct fd_buffer:
         char *bytes
 
-    # Of `count` items of `size` bytes, which lie `stride` bytes apart in memory.
+    # Copy `count` items of `size` bytes that lie `stride` bytes apart in memory.
     void fd_gather(char *buffer, const char *row, Py_ssize_t count, Py_ssize_t stride, int size)
     void fd_scatter(char *row, const char *buffer, Py_ssize_t count, Py_ssize_t stride, int size)
     void fd_swap_bytes(char *numbers, Py_ssize_t bytes, int unit)
@@ -93,11 +93,11 @@ cdef extern from "team.h" nogil:
 
 cdef enum:
     MAX_AXES = 64
-    FD_MAX_THREADS = 256  # threads; OpenMP ends the process where it cannot start one
+    FD_MAX_THREADS = 256  # threads; OpenMP ends the process if it cannot start one
 
 
-# A packed mask over a walk. Each decision of a row holds for `repeat` elements, the row comes
-# `cycles` times in turn, and then the axes above move on.
+# A packed mask over a walk. Each decision of a row holds for `repeat` elements. The row is read
+# `cycles` times, and then the axes above advance.
 cdef struct Mask:
     const uint64_t *bits            # one word longer than the mask
     Py_ssize_t repeat
@@ -115,7 +115,7 @@ cdef struct Axes:
     Py_ssize_t strides[MAX_AXES]    # in bytes
 
 
-# How memory is walked where it is not contiguous.
+# How memory that is not contiguous is walked.
 cdef struct Layout:
     Axes x
     Axes y
@@ -165,8 +165,8 @@ cdef struct BoolMask:
     int team
 
 
-# What a CPU level gives to the core. `run` returns the seconds that one thread would have taken,
-# by the rate of the team's fastest; 0 without a team.
+# What a CPU level gives to the core. `run` returns the seconds that one thread would have taken at
+# the rate of the team's fastest member, or 0 without a team.
 cdef struct Kernel:
     double (*run)(const Job *) noexcept nogil
     void (*transpose)(const Transposition *) noexcept nogil

@@ -48,8 +48,9 @@ cdef void drop_run(
     """Work on a run that the stream decides, from its element `offset` on."""
     cdef:
         fd_words words
-        fd_lanes lanes                    # copies of the word loop's own: gcc keeps in registers
-        fd_mask_params params = args.params          # what no other function has the address of
+        # The word loop has copies: gcc keeps in registers what no other function has a pointer to.
+        fd_lanes lanes
+        fd_mask_params params = args.params
         fd_affine affine = args.affine
         int left = <int> (-offset % FD_WORD)   # elements of the run before its first whole word
         int rest = <int> (size % FD_WORD)
@@ -87,7 +88,7 @@ cdef void apply_run(
     const KernelArgs *args,
     bint nontemporal,
 ) noexcept nogil:
-    """Work on a run that keep words decide, from bit `at` on; a word more is looked at."""
+    """Work on a run that keep words decide, from bit `at` on; one word more is read."""
     cdef:
         fd_affine affine = args.affine
         int shift = <int> (at % FD_WORD), rest = <int> (size % FD_WORD)
@@ -125,7 +126,7 @@ include "layout.pxi"
 include "bits.pxi"
 include "team.pxi"
 
-# Elements from which it pays to begin on a cache line, at the price of opening the stream twice.
+# Runs of so many elements or more begin on a cache line, although this opens the stream twice.
 cdef enum:
     ALIGN_MIN_SIZE = 65536
 
@@ -154,7 +155,7 @@ cdef void run_contiguous(const Job *job, Py_ssize_t begin, Py_ssize_t size) noex
 
     if (nontemporal or size >= ALIGN_MIN_SIZE) and args.operation != PACK:
         off_line = <Py_ssize_t> (-<size_t> y % FD_CACHE_LINE)
-        if off_line % (args.item_bits // 8):  # as of complex numbers, aligned by their parts
+        if off_line % (args.item_bits // 8):  # complex numbers, aligned as their parts are
             nontemporal = False
         else:
             ahead = min(size, off_line // (args.item_bits // 8))
@@ -177,8 +178,8 @@ cdef inline void run_flat(
         run_masked(x, y, size, at, args, nontemporal)
 
 
-# Keep words that are read from a mask at a time: enough of them to be worth the call of a run, few
-# enough for the mask's arithmetic to hide behind the run's memory.
+# Keep words that are read from a mask at a time: enough to be worth the call of a run, and few
+# enough to hide the mask's arithmetic behind the run's memory.
 cdef enum:
     MASKED_WORDS = 16
 
@@ -204,7 +205,7 @@ cdef void run_masked(
 
 
 cdef double run(const Job *job) noexcept nogil:
-    """Work on a job, by a team or, where one thread is enough, by a plain call."""
+    """Work on a job, by a team or, if one thread is enough, on the calling thread."""
     cdef Py_ssize_t blocks = (job.size + FD_BLOCK - 1) // FD_BLOCK
 
     if min(<Py_ssize_t> job.args.team, blocks) > 1:

@@ -1,9 +1,9 @@
 /* Mask format 1 in C: the hash, 16 xoshiro256++ lanes, the keep word, and bits of packed masks.
  *
- * Every constant here decides the mask (docs/mask-format.md): a change of any is a new format.
+ * Every constant here decides the mask (docs/mask-format.md): another value is another format.
  * One body serves every CPU level: fd_vector is as wide as the level's registers, and the 16 lanes
- * are FD_VECTORS of them, so the stream never follows the hardware. Only the comparison is written
- * per level.
+ * are FD_VECTORS of them, so the stream does not depend on the hardware. Only the comparison is
+ * written per level.
  */
 #ifndef FD_LANES_H
 #define FD_LANES_H
@@ -31,7 +31,7 @@
 #define FD_BYTES 16
 #endif
 
-/* Whether FD_BYTES are those of an x86 register, with the instructions that go with it. */
+/* With FD_X86 a vector of FD_BYTES is an x86 register and has its instructions. */
 #if FD_BYTES >= 32 || defined(__SSE2__)
 #define FD_X86
 #include <immintrin.h>
@@ -95,8 +95,8 @@ FD_INLINE uint64_t fd_hash2(uint64_t index, uint64_t a, uint64_t b)
 
 typedef struct {
     uint64_t k0, k1;    /* the key */
-    uint64_t threshold; /* T: a 16-bit draw below it drops, */
-    uint64_t tie;       /* L: and one equal to it does where the element's own hash is below L */
+    uint64_t threshold; /* T: a 16-bit draw below T drops its element */
+    uint64_t tie;       /* L: a draw equal to T drops it if the element's own hash is below L */
 } fd_mask_params;
 
 /* T and L of floor(p * 2^80), exactly, for any double 0 < p < 1: p is m * 2^e with an integer m
@@ -129,8 +129,9 @@ typedef struct {
     fd_vector s[FD_VECTORS][4];
 } fd_lanes;
 
-/* The lane at place l of vector v. The AVX2 pack that makes keep bytes of two vectors puts the
- * lower halves of both before the upper ones; this order of the lanes makes its bytes come right. */
+/* Return the lane at place l of vector v. The AVX2 pack that makes keep bytes of two vectors puts
+ * the lower halves of both before the upper ones; with this order of the lanes its bytes come out
+ * in the order of the elements. */
 FD_INLINE uint64_t fd_lane(int v, int l)
 {
 #if FD_BYTES == 32
@@ -182,12 +183,12 @@ FD_INLINE fd_vector fd_step(fd_vector s[4])
 
 /* ---- the keep word -------------------------------------------------------------------- */
 
-/* The draws of two vectors: bits of those at or above the threshold, and of those equal to it,
- * which may be missing among the former.
+/* Compare the draws of two vectors with the threshold. Return the bits of those at or above it;
+ * `tied` gets the bits of those equal to it, which may be missing from the former.
  *
  * AVX2 and SSE2 have no unsigned compare, and few registers. There a draw r becomes r - (T - 1),
- * saturated at 0, and then a byte, saturated again: 0 where r < T, 1 where r == T, and another
- * value else. For T = 0 it becomes r itself, and the byte is 0 where r == T. */
+ * saturated at 0, and then a byte, saturated again: 0 if r < T, 1 if r == T, and another value
+ * otherwise. For T = 0 it becomes r itself, and the byte is 0 if r == T. */
 #if FD_BYTES == 64
 FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint64_t *tied)
 {
@@ -232,7 +233,7 @@ FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint
 }
 #endif
 
-/* Of the tied elements of the word that starts at element `first`, those that are dropped. */
+/* Return which of the tied elements are dropped; `first` is the index of the word's first. */
 FD_RARE uint64_t fd_dropped_ties(uint64_t tied, fd_mask_params params, uint64_t first)
 {
     const uint64_t a = params.k0 ^ UINT64_C(0x6a09e667f3bcc909);
@@ -244,7 +245,7 @@ FD_RARE uint64_t fd_dropped_ties(uint64_t tied, fd_mask_params params, uint64_t 
     return dropped;
 }
 
-/* The next step's 64 decisions, 1 = keep; `first` is the index of its first element. */
+/* Return the next step's 64 decisions, 1 = keep; `first` is the index of its first element. */
 FD_INLINE uint64_t fd_keep_word(fd_lanes *lanes, const fd_mask_params *params, uint64_t first)
 {
     uint64_t keep = 0, tied = 0;
@@ -260,13 +261,13 @@ FD_INLINE uint64_t fd_keep_word(fd_lanes *lanes, const fd_mask_params *params, u
     return keep;
 }
 
-/* The stream's keep words one by one, from any on. */
+/* A reader of the stream, one keep word at a time, from any word on. */
 typedef struct {
     fd_lanes lanes; /* at word `next`, unless a block begins there */
     uint64_t next;
 } fd_words;
 
-/* Where a block begins, seed its lanes. */
+/* Seed the lanes if a block begins here. */
 FD_INLINE void fd_enter(fd_words *words, const fd_mask_params *params)
 {
     if (words->next % FD_BLOCK_WORDS == 0)

@@ -38,7 +38,7 @@ cdef void open_cursor(
 
 
 cdef inline void advance(Cursor *cursor, Py_ssize_t count) noexcept nogil:
-    """Go on by so many elements of the row, and from its end to the next row."""
+    """Advance by `count` elements of the row, and from its end to the next row."""
     cdef:
         const Axes *axes = cursor.axes
         int axis = axes.count - 1
@@ -126,7 +126,7 @@ cdef inline void run_rows(
     int first,
     Py_ssize_t size,
 ) noexcept nogil:
-    """Apply keep words, from bit `first` on, to as many elements: rows, or in the buffer."""
+    """Apply keep words from bit `first` on to `size` elements, in their rows or in the buffer."""
     cdef:
         const KernelArgs *args = job.args
         int item_bytes = args.item_bits // 8

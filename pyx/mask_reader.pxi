@@ -68,7 +68,7 @@ cdef void open_packed(PackedReader *reader, const Mask *mask, Py_ssize_t at) noe
 
 
 cdef void read_packed(PackedReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
-    """Make the keep words of the next `size` elements; `keep` holds a word more."""
+    """Make the keep words of the next `size` elements; `keep` has room for one word more."""
     cdef:
         const Mask *mask = reader.mask
         Py_ssize_t have = 0, row_begin = -1
@@ -90,7 +90,7 @@ cdef void read_packed(PackedReader *reader, uint64_t *keep, Py_ssize_t size) noe
 cdef inline Py_ssize_t read_decisions(
     PackedReader *reader, uint64_t *keep, Py_ssize_t have, Py_ssize_t size
 ) noexcept nogil:
-    """Put decisions as they lie in the row; return how many."""
+    """Append decisions as they lie in the row; return how many."""
     cdef:
         Py_ssize_t count = min(size - have, reader.mask.row - reader.decision), done
         uint64_t bits
@@ -105,7 +105,7 @@ cdef inline Py_ssize_t read_decisions(
 cdef inline Py_ssize_t read_repeated(
     PackedReader *reader, uint64_t *keep, Py_ssize_t have, Py_ssize_t size
 ) noexcept nogil:
-    """Put decisions of the row, each of them for several elements; return for how many."""
+    """Append decisions of the row, each for several elements; return for how many elements."""
     cdef:
         const Mask *mask = reader.mask
         Py_ssize_t at = have, repeat = mask.repeat, count, done
@@ -158,7 +158,7 @@ cdef inline void next_row(PackedReader *reader) noexcept nogil:
 cdef Py_ssize_t repeat_row(
     PackedReader *reader, uint64_t *keep, Py_ssize_t have, Py_ssize_t row, Py_ssize_t room
 ) noexcept nogil:
-    """Put the row that ends `keep` again for the cycles to come, as far as there is room."""
+    """Repeat the row at the end of `keep` for its next cycles, as far as there is room."""
     cdef:
         Py_ssize_t rows = min(reader.mask.cycles - reader.cycle - 1, room // row)
         Py_ssize_t end = have + rows * row, back = row, begin, take
@@ -174,12 +174,12 @@ cdef Py_ssize_t repeat_row(
         put(keep, have, bits, take)
         have += take
         if back <= 32:
-            back += take  # as many again, a multiple of the row
+            back += take  # twice as many can be copied next, a multiple of the row
     return rows * row
 
 
 cdef inline void put(uint64_t *keep, Py_ssize_t at, uint64_t bits, Py_ssize_t count) noexcept nogil:
-    """Put the lowest bits behind the `at` bits that keep holds."""
+    """Append the lowest `count` bits to the `at` bits of `keep`."""
     cdef int shift = <int> (at % FD_WORD)
 
     keep += at // FD_WORD
@@ -192,7 +192,7 @@ cdef inline void put(uint64_t *keep, Py_ssize_t at, uint64_t bits, Py_ssize_t co
         keep[1] = bits >> (FD_WORD - shift)
 
 
-# Either of them, as the call has it.
+# The stream or a packed mask, whichever the call has.
 cdef struct MaskReader:
     bint is_packed
     StreamReader stream

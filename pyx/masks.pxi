@@ -1,4 +1,4 @@
-"""Masks: the shape of a drawn one, the bits of a given one, and how either spreads over x."""
+"""Masks: the shape of a drawn mask, the bits of a given one, and how each lies along x."""
 
 
 cpdef tuple as_noise_shape(noise_shape):
@@ -14,7 +14,7 @@ cpdef tuple as_noise_shape(noise_shape):
 
 
 cdef tuple check_noise(cnp.ndarray x, tuple noise):
-    """Return the mask's shape, or None where that is x's; reject one that does not fit x."""
+    """Return the mask's shape, or None if it is x's shape; reject one that does not fit x."""
     shape = (<object> x).shape
     if len(noise) == len(shape):
         drawn = tuple([n if entry is None else entry for n, entry in zip(shape, noise)])
@@ -62,12 +62,12 @@ cdef Py_ssize_t set_strides(Decisions *decisions, int axes, const Py_ssize_t *sh
 
 
 cdef cnp.ndarray words_for(Py_ssize_t decisions):
-    """Memory for a packed mask, and the word more that its reader may look at."""
+    """Return memory for a packed mask, and for the one word more that its reader may read."""
     return np.empty(decisions // FD_WORD + 2, np.uint64)
 
 
 cdef int check_mask(cnp.ndarray x, cnp.ndarray mask, bint packed) except -1:
-    """Refuse a mask that does not fit x."""
+    """Reject a mask that does not fit x."""
     cdef Py_ssize_t count = (cnp.PyArray_SIZE(x) + 7) // 8
     shape, mask_shape = (<object> x).shape, (<object> mask).shape
     if packed:
@@ -93,7 +93,7 @@ cdef int check_mask(cnp.ndarray x, cnp.ndarray mask, bint packed) except -1:
 
 
 cdef cnp.ndarray once(cnp.ndarray mask):
-    """Return a mask without the repetitions along axes of stride 0, which broadcasting made."""
+    """Return a mask without the repetitions that broadcasting made along axes of stride 0."""
     parts = [slice(None if stride else 1) for stride in (<object> mask).strides]
     return np.ascontiguousarray(mask[(*parts, ...)])  # with the dots a 0-d mask stays an array
 

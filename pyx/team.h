@@ -20,14 +20,14 @@ static inline double fd_seconds(void)
 #endif
 }
 
-/* A thread's share of the units, from its first that no thread has taken; alone on a cache line. */
+/* A thread's share of the units, those from `next` on not yet taken; as large as a cache line. */
 typedef struct {
     int64_t next, end;
     char line[64 - 2 * sizeof(int64_t)];
 } fd_share;
 
-/* Take half of the units that are left of a share, or 4 where that is more, as fewer are not worth
- * the call; return how many, and the first of them in `begin`. */
+/* Take half of the units that are left of a share, but at least 4, because fewer are not worth the
+ * call. Return how many; `begin` gets the first. */
 static inline int64_t fd_take(fd_share *share, int64_t *begin)
 {
     int64_t count;
@@ -40,7 +40,7 @@ static inline int64_t fd_take(fd_share *share, int64_t *begin)
     return count;
 }
 
-/* The core that the calling thread runs on; -1 where the system does not tell. */
+/* Return the core that the calling thread runs on, or -1 if the system does not tell. */
 static inline int fd_core(void)
 {
 #ifdef __linux__
@@ -53,9 +53,10 @@ static inline int fd_core(void)
 /* Note the core of a member of the team that is not the caller. If that is the caller's core,
  * cores[0], move to one on which no member has been seen.
  *
- * A thread wakes where it last slept or where its waker is, and Linux does not look for an idle core
- * while the machine seems busy, so that a team of short shares would stay on one core for good. The
- * second call gives back the thread's own mask. A team of more threads than cores is left alone. */
+ * A thread wakes where it last slept or where its waker is, and Linux does not look for an idle
+ * core while the machine seems busy. So a team of short shares would stay on one core for good. The
+ * second call of sched_setaffinity restores the thread's own mask. A team of more threads than
+ * cores is left alone. */
 static inline void fd_move_apart(int *cores, int team, int member)
 {
 #ifdef __linux__

@@ -13,8 +13,8 @@ from kernels cimport *
 ctypedef void (*units_function)(const void *, Py_ssize_t, Py_ssize_t) noexcept nogil
 
 
-# A team's shares, and what their threads tell: the core they began on, -1 before, and their seconds
-# per unit.
+# A team's shares, and what its threads report: the core they began on, -1 before that, and their
+# seconds per unit.
 cdef struct Team:
     int size
     fd_share share[FD_MAX_THREADS]
@@ -48,7 +48,7 @@ cdef void run_member(
 cdef double run_team(
     units_function run_units, const void *job, Py_ssize_t units, int size
 ) noexcept nogil:
-    """Share units out to a team; return the seconds of one thread at the team's best rate."""
+    """Share units out to a team; return the seconds of one thread at the fastest member's rate."""
     cdef:
         Team team
         int member

@@ -10,7 +10,7 @@ from libc.stdint cimport INT64_MAX
 from kernels cimport *
 
 cdef enum:
-    ROW_MIN_SIZE = 32  # elements of a row from which it is worked on where it is
+    ROW_MIN_SIZE = 32  # rows of so many elements or more are worked on in place
 
 
 cdef struct Walk:
@@ -154,8 +154,8 @@ cdef struct MaskPlan:
 cdef void plan_mask(MaskPlan *plan, const Walk *walk, cnp.ndarray x, const Decisions *decisions):
     """Plan how the mask is brought into the order of the walk, and how it is read then.
 
-    Along the walk, strides that do not fall are those of axes that have to be moved behind the axes
-    below them in the mask. Each such move is a transposition.
+    Along the walk the strides of the mask must not rise. From the first that does, each axis is
+    moved behind the axes below it in the mask. Each such move is a transposition.
     """
     cdef:
         Py_ssize_t shape[MAX_AXES]
@@ -194,7 +194,7 @@ cdef Py_ssize_t move_axis(
     int moved,
     Py_ssize_t bits,
 ) noexcept:
-    """Plan the transposition of so many bits that gives an axis stride 1; return its result's."""
+    """Plan the transposition of `bits` that gives an axis stride 1; return the result's bits."""
     cdef:
         Transposition *this = &plan.transposition[plan.transpositions]
         Py_ssize_t rows = shape[moved], columns = strides[moved]
