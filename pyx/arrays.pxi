@@ -22,8 +22,8 @@ cdef cnp.ndarray convert(x, str name, bint inplace=False):
         return x
     if inplace:
         raise TypeError(
-            "inplace=True needs an ndarray, for the caller would never see a converted "
-            f"{type(x).__name__} change: pass an ndarray, or inplace=False"
+            "inplace=True needs an ndarray, because the caller would not see the result in a "
+            f"{type(x).__name__}, which is copied: pass an ndarray, or inplace=False"
         )
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
         return np.from_dlpack(x)
@@ -175,7 +175,7 @@ cdef object output_array(x, cnp.ndarray source, bint inplace, out, bint writes):
 cdef int check_out(cnp.ndarray x, bint inplace, out) except -1:
     """Reject an `out` that does not fit x."""
     if inplace:
-        raise ValueError("out and inplace=True name two places for one result: give only one")
+        raise ValueError("out and inplace=True both say where the result goes: give only one")
     if not isinstance(out, cnp.ndarray):
         raise TypeError(f"out must be an ndarray, but got {type(out).__name__}")
     check_unmasked(out, "out", True)

@@ -104,7 +104,7 @@ cdef int reject_dtype(cnp.ndarray x, Mode mode) except -1:
         )
     if cnp.PyTypeNum_ISCOMPLEX(cnp.PyArray_TYPE(x)):
         raise TypeError(
-            f"alpha dropout is of real numbers, but x has dtype {x.dtype}: pass x.real and x.imag, "
+            f"alpha dropout takes real numbers, but x has dtype {x.dtype}: pass x.real and x.imag, "
             "one after the other, or use dropout"
         )
     raise TypeError(

@@ -76,8 +76,8 @@ cdef int check_mask(cnp.ndarray x, cnp.ndarray mask, bint packed) except -1:
         if mask_shape != (count,):
             raise ValueError(
                 f"a packed mask for x's shape {shape} must have the shape ({count},), but its "
-                f"shape is {mask_shape}: one that is to broadcast must be of bool, as "
-                "numpy.unpackbits(mask, count=..., bitorder='little').view(bool) is"
+                f"shape is {mask_shape}: to broadcast a mask, pass bools, as "
+                "numpy.unpackbits(mask, count=..., bitorder='little').view(bool) makes them"
             )
         return 0
     if mask.dtype != np.bool_:
