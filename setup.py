@@ -1,4 +1,4 @@
-"""Build: probes of the compiler, flags from their results, the kernels once per CPU level."""
+"""The build: probe the compiler, choose the flags, compile the kernels once per CPU level."""
 
 import hashlib
 import os

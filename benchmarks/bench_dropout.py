@@ -3,7 +3,7 @@
     pytest benchmarks
     pytest benchmarks --benchmark-autosave       # and again with --benchmark-compare
 
-A figure means something only beside the others of its group, from the same run.
+Compare a figure only with the others of its group, from the same run.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ SIZES = [2**10, 2**16, 2**20, 2**26]
 
 @pytest.fixture(params=SIZES, ids=lambda size: f"{size:,}")
 def x(request, benchmark):
-    """An input; it names the group of figures that can be compared."""
+    """Make an input, and name the group of figures that can be compared."""
     benchmark.group = f"{request.param:,} elements, float32, p = {P}"
     return np.random.default_rng(0).standard_normal(request.param, dtype=np.float32)
 
@@ -29,7 +29,7 @@ def num_threads(request):
 
 
 def touched(x):
-    """An array like x whose pages the system has already given."""
+    """Make an array like x whose pages have been written."""
     return np.zeros_like(x) + 1
 
 

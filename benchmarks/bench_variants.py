@@ -2,8 +2,8 @@
 
     pytest benchmarks/bench_variants.py
 
-A figure means something only beside the others of its group, from the same run. All are of 1 Mi
-elements on one thread, the results written into memory that was there before.
+Compare a figure only with the others of its group, from the same run. All figures are of 1 Mi
+elements on one thread, and the results go into memory that has been written before.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ def dtype_of(name):
 
 
 def arrays(benchmark, group, shape, dtype=np.float32):
-    """An input and a place for the result, both written."""
+    """Make an input and an array for the result, both written."""
     benchmark.group = group
     x = np.random.default_rng(0).integers(0, 9, shape).astype(dtype)
     return x, np.ones_like(x)

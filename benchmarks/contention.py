@@ -3,11 +3,11 @@
     python benchmarks/contention.py                # mean milliseconds, and ratios to one thread
     python benchmarks/contention.py --calls 300 --busy 1
 
-Means, not the best of many: what is measured is how often and how long a call waits for others. The
-calls on one thread and the default ones come in blocks, for calls in turn would wake each other's
-threads. Each scene has a process of its own. Beside PyTorch (if it is installed), dropout and
-`torch.add` of 1 Mi elements come in turn; which OpenMP libraries were loaded is printed, as
-PyTorch and fastdrop may share one or, as wheels, have two.
+The figures are means, not the best of many, because they measure how often and how long a call
+waits for others. The calls on one thread and the default calls come in blocks, because calls in
+turn would wake each other's threads. Each scene has a process of its own. Beside PyTorch (if it is
+installed), dropout and `torch.add` of 1 Mi elements come in turn. The program prints which OpenMP
+libraries were loaded, because PyTorch and fastdrop may share one or, as wheels, have two.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def mean_ms(calls, n):
 
 
 def dropout_of(size, num_threads):
-    """Make a call on so many elements, whose result is there."""
+    """Make a call on so many elements, with memory for the result."""
     import fastdrop
 
     key = fastdrop.Key(1)
@@ -47,7 +47,7 @@ def dropout_of(size, num_threads):
 
 
 def openmp_libraries():
-    """Names of the OpenMP libraries in this process, where the system tells."""
+    """Return the names of the OpenMP libraries in this process, if the system tells."""
     try:
         with open("/proc/self/maps") as file:
             names = {os.path.basename(line.split()[-1]) for line in file if "r-xp" in line}

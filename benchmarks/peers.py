@@ -75,7 +75,7 @@ def torch_compiled(x, y):
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     source = torch.from_numpy(x)
-    torch._dynamo.reset()  # each size anew, or after eight it gives up
+    torch._dynamo.reset()  # compile each size anew: after eight it would give up
     compiled = torch.compile(lambda t: torch.nn.functional.dropout(t, P), dynamic=False)
     return lambda: compiled(source)
 

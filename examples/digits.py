@@ -1,22 +1,22 @@
 """Digits: a network in NumPy, trained with and without dropout on few handwritten digits.
 
 A perceptron with two hidden layers learns the real 8x8 images of scikit-learn's `load_digits`. It
-is NumPy in float32, but for the layers of `fastdrop.Dropout`. Only 400 of the 1797 images are
-trained on, as regularisation matters most where data are few: what is measured here holds for such
-a small set and not beyond.
+is NumPy in float32, except for the layers of `fastdrop.Dropout`. It is trained on only 400 of the
+1797 images, because regularisation matters most if data are few. The results hold for such a small
+set and not beyond.
 
 The settings were chosen by validation accuracy after the last epoch, averaged over the seeds 1000
 to 1019, among p = 0, 0.1, 0.2 on the inputs, p = 0, 0.2, 0.5 on the hidden units, step sizes 0.001,
 0.003, 0.01, and 30 or 100 epochs. The best without dropout had 95.5 %, the best with it 96.4 %; the
 usual p = 0.5 on the hidden units did as well as 0.2. Each arm has the step size that was best for
-it. Adam, its falling step size and the widths were settled before, on validation images
-too. The test images had no part in this, and the seeds reported are others: 0, 1, 2, ...
+it. Adam, its falling step size and the widths were chosen before, also on validation images. The
+test images had no part in this, and the reported seeds are others: 0, 1, 2, ...
 
-On the test images the gain is smaller than the 1.0 points on the validation images that the choice
-was made by: 0.5 points over ten seeds, with a standard error of 0.2. That error counts the seeds
-(training images, first weights, masks) alone; the test images are the same for all of them, and
-their choice adds an error of about 0.2 more. The same machine gives the same figures each time;
-another may round its matrix products differently.
+On the validation images, by which the settings were chosen, the gain is 1.0 points. On the test
+images it is smaller: 0.5 points over ten seeds, with a standard error of 0.2. That error covers the
+seeds only (training images, first weights, masks). The test images are the same for all seeds, and
+their choice adds an error of about 0.2. The same machine gives the same figures each time; another
+may round its matrix products differently.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ class Network:
             bias_grads.insert(0, grad.sum(axis=0))
             if layer > 0:
                 grad = self.dropouts[layer].backward(grad @ self.weights[layer].T)
-                # Dropout has overwritten the ReLU's output, but a kept value has still its sign,
-                # and where one was dropped the gradient is 0 already.
+                # Dropout has overwritten the ReLU's output, but a kept value still has its sign,
+                # and the gradient of a dropped one is 0 already.
                 grad *= values > 0
         return [*weight_grads, *bias_grads]
 
@@ -174,11 +174,11 @@ def load_parts(rng):
 
 
 def train(seed, epochs, *, p_input, p_hidden, step_size):
-    """Train one network and watch it.
+    """Train one network and record how it does.
 
-    All that is random follows from `seed`: two arms of one seed have the same training images,
-    first weights and batches, and their difference is a paired one. The step size falls linearly
-    to zero, so that the last epoch is no lucky or unlucky one.
+    Everything random follows from `seed`: two arms of one seed have the same training images,
+    first weights and batches, so their difference is a paired one. The step size falls linearly
+    to zero, so that the last epoch is neither lucky nor unlucky.
 
     Returns
     -------
@@ -205,12 +205,12 @@ def train(seed, epochs, *, p_input, p_hidden, step_size):
 
 
 def accuracy(network, images, labels):
-    """Return the part of the images that the network gets right, in percent."""
+    """Return the percentage of the images that the network gets right."""
     return 100 * np.mean(network.forward(images).argmax(axis=1) == labels)
 
 
 def print_table(histories):
-    """Print how right the networks are after their last epoch, and what dropout changes.
+    """Print the accuracy of the networks after their last epoch, and what dropout changes.
 
     Parameters
     ----------

@@ -1,12 +1,12 @@
 """ONNX: the operator Dropout on fastdrop, and the tests that are published for it.
 
 `dropout` is the operator; `operator` wraps it for onnx's ReferenceEvaluator, which runs whole
-models. As a script this runs every node test that the installed onnx has for Dropout, and exits
-with 1 if one fails.
+models. As a script this file runs every node test that the installed onnx has for Dropout, and
+exits with 1 if one fails.
 
-ONNX names no random generator, yet its tests in training mode expect the masks of NumPy's old
-`RandomState`. So a mask can come from elsewhere, as it does for these tests; by default it is
-fastdrop's.
+ONNX specifies no random generator, but its tests in training mode expect the masks of NumPy's old
+`RandomState`. Therefore the caller can choose what draws the mask, as these tests do; by default
+fastdrop draws it.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def dropout(
 ):
     """Return the operator's outputs: (y,), or (y, mask) if `with_mask`, True where x was kept.
 
-    x is of float16, bfloat16, float32 or float64. Of float8, which opset 22 has too, training
-    raises TypeError, as fastdrop does not scale it. With a seed the mask is the same each time, as
-    in onnx's own evaluator; without one its key is the next of fastdrop's process stream. `draw` is
-    called as `keep_mask` is, with a shape, the ratio and ``rng=seed``.
+    x is of float16, bfloat16, float32 or float64. Opset 22 has float8 too; training with it raises
+    TypeError, because fastdrop does not scale it. With a seed the mask is the same each time, as in
+    onnx's own evaluator; without one its key is the next of fastdrop's process stream. `draw` is
+    called like `keep_mask`, with a shape, the ratio and ``rng=seed``.
     """
     if not training_mode or ratio == 0:
         return (x, np.ones(x.shape, np.bool_)) if with_mask else (x,)
@@ -53,16 +53,16 @@ def dropout(
 
 
 def operator(draw=fastdrop.keep_mask):
-    """Return the operator, of any opset, as a class for ``ReferenceEvaluator(new_ops=[...])``."""
+    """Return the operator of any opset as a class for ``ReferenceEvaluator(new_ops=[...])``."""
 
     class Dropout(OpRun):  # the evaluator goes by this name
-        # By its name the ratio arrives from an attribute, before opset 12, or from an input.
+        # The ratio comes by its name, from an attribute before opset 12, or from an input.
         def _run(self, x, ratio=None, training_mode=None, *, seed=None, is_test=0, **unused):
             opset = self.run_params["opsets"][""]
             if opset < 7:
                 training_mode = not is_test
             ratio = 0.5 if ratio is None else ratio
-            with_mask = any(self.onnx_node.output[1:])  # "" is an output that nobody wants
+            with_mask = any(self.onnx_node.output[1:])  # "" is an output that is not wanted
             y, *masks = dropout(x, ratio, training_mode, seed=seed, with_mask=with_mask, draw=draw)
             # Before opset 10 the mask has the type of x.
             return y, *(mask if opset >= 10 else mask.astype(x.dtype) for mask in masks)

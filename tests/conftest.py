@@ -1,4 +1,4 @@
-"""What several test files share: arrays, keys, and the comparison of bytes."""
+"""Fixtures that several test files share: keys, dtypes, Python in a new process."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ WORDS = (0x0123456789ABCDEF, 0xFEDCBA9876543210)
 
 @pytest.fixture
 def words():
-    """The words of the key that most tests use."""
+    """Give the words of the key that most tests use."""
     return WORDS
 
 
 @pytest.fixture
 def key():
-    """The key that most tests use."""
+    """Give the key that most tests use."""
     return fastdrop.Key.from_words(*WORDS)
 
 
 @pytest.fixture(params=reference.SCALED)
 def dtype(request):
-    """Each dtype whose elements can be scaled."""
+    """Give each dtype whose elements can be scaled."""
     return reference.dtype_of(request.param)
 
 
 @pytest.fixture(params=reference.SCALED[:4])
 def real_dtype(request):
-    """Those of real numbers."""
+    """Give each real dtype whose elements can be scaled."""
     return reference.dtype_of(request.param)
 
 
 @pytest.fixture(scope="session")
 def run_python(tmp_path_factory):
     """Run a script in a new process, which must succeed within a minute; return what it printed."""
-    # away from the source folder, which -c would put first on the path
+    # Not in the source folder, which -c would put first on the path.
     elsewhere = tmp_path_factory.mktemp("elsewhere")
 
     def run(script, *arguments, check=True, flags=(), **options):

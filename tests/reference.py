@@ -1,7 +1,7 @@
-"""Mask format 1 in plain NumPy: the oracle of the test-suite.
+"""Mask format 1 in plain NumPy: the oracle of the test suite.
 
 Words are Python ints or uint64 arrays of one axis or more, never NumPy scalars: arrays wrap modulo
-2^64 in silence, as the format wants, where scalars warn.
+2^64 in silence, as the format requires, and scalars warn.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ def threshold(p: float) -> tuple[int, int]:
 
 
 def lane_states(block: int | np.ndarray, key: Key) -> np.ndarray:
-    """First states of the lanes: shape (4, 16) for one block, (4, n, 16) for an array of n."""
+    """Return the lanes' first states: shape (4, 16) for one block, (4, n, 16) for an array of n."""
     block = np.asarray(block, dtype=np.uint64)[..., np.newaxis]
     lane = np.arange(LANES, dtype=np.uint64)
     return np.stack([hash2(64 * block + 4 * lane + j, *key) for j in range(4)])
 
 
 def draws(start: int, count: int, key: Key) -> np.ndarray:
-    """16-bit draws of the elements start .. start + count - 1, modulo 2^64."""
+    """Return the 16-bit draws of the elements start .. start + count - 1, modulo 2^64."""
     start = start & WORD_MASK
     first_block, skipped = divmod(start, BLOCK)
     number = -(-(skipped + count) // BLOCK)
@@ -92,7 +92,7 @@ def draws(start: int, count: int, key: Key) -> np.ndarray:
 
 
 def keep(start: int, count: int, p: float, key: Key) -> np.ndarray:
-    """Mask of the elements start .. start + count - 1: True where kept."""
+    """Return the mask of the elements start .. start + count - 1: True where kept."""
     if p == 0:
         return np.ones(count, dtype=bool)
     if p == 1:
@@ -112,13 +112,13 @@ def packed(keep: np.ndarray) -> np.ndarray:
 
 
 def fold_in(key: Key, n: int) -> Key:
-    """Key of the n-th call, epoch or shard under key."""
+    """Return the key of the n-th call, epoch or shard under key."""
     a, b = key[0] ^ FOLD_KEY[0], key[1] ^ FOLD_KEY[1]
     return hash2(2 * n, a, b), hash2(2 * n + 1, a, b)
 
 
 def seed_key(seed: int | np.random.SeedSequence) -> Key:
-    """Key of an int or a SeedSequence."""
+    """Return the key of an int or a SeedSequence."""
     if not isinstance(seed, np.random.SeedSequence):
         seed = np.random.SeedSequence(seed)
     k0, k1 = seed.generate_state(2, np.uint64).tolist()
@@ -132,14 +132,14 @@ ALPHA = 1.7580993408473766
 
 
 def dtype_of(name: str) -> np.dtype:
-    """The dtype of a name; the test that asks for bfloat16 is skipped where there is none."""
+    """Return the dtype of a name; skip the test if it is bfloat16 and ml_dtypes is missing."""
     if name == "bfloat16":
         return np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
     return np.dtype(name)
 
 
 def computed_in(dtype: np.dtype) -> np.dtype:
-    """The dtype in which elements are computed before they are rounded."""
+    """Return the dtype in which elements are computed before they are rounded."""
     if dtype.itemsize == 2:
         return np.dtype(np.float32)
     return np.zeros(1, dtype).real.dtype
@@ -159,7 +159,7 @@ def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def on_line(x: np.ndarray, scale: float, shift: float | None) -> np.ndarray:
-    """x * scale + shift, each operation rounded to the dtype in which x is computed."""
+    """Return x * scale + shift, each operation rounded to the dtype in which x is computed."""
     dtype = x.dtype
     real = computed_in(dtype)
     values = np.array(x, order="C").reshape(-1)
@@ -173,12 +173,12 @@ def on_line(x: np.ndarray, scale: float, shift: float | None) -> np.ndarray:
 
 
 def scale_of(p: float, dtype: np.dtype) -> float:
-    """1 / (1 - p), rounded once to the dtype in which x is computed."""
+    """Return 1 / (1 - p), rounded once to the dtype in which x is computed."""
     return float(computed_in(dtype).type(1 / (1 - p)))
 
 
 def chosen(kept: np.ndarray, x: np.ndarray, dropped: np.ndarray | None = None) -> np.ndarray:
-    """x where it is kept, and else `dropped`, or all bits 0."""
+    """Return x where it is kept, and elsewhere `dropped`, or all bits 0."""
     result = np.zeros(x.shape, x.dtype)
     if dropped is not None:
         result[...] = dropped
@@ -188,7 +188,7 @@ def chosen(kept: np.ndarray, x: np.ndarray, dropped: np.ndarray | None = None) -
 
 
 def decisions(shape: tuple[int, ...], p: float, key: Key, offset: int = 0) -> np.ndarray:
-    """Mask of a shape, in C order: True where kept."""
+    """Return the mask of a shape, in C order: True where kept."""
     return keep(offset, math.prod(shape), p, key).reshape(shape)
 
 
@@ -242,5 +242,5 @@ def apply_alpha_mask(x: np.ndarray, kept: np.ndarray, p: float) -> np.ndarray:
 
 
 def native(x: np.ndarray) -> np.ndarray:
-    """A C-contiguous copy of native byte order; np.ascontiguousarray would give 0-d an axis."""
+    """Return a C-contiguous native copy; np.ascontiguousarray would give a 0-d array an axis."""
     return np.array(x, dtype=x.dtype.newbyteorder("="), order="C")

@@ -1,4 +1,4 @@
-"""setup.py: what makes it compile anew, what it leaves out, and how it fails.
+"""setup.py: when it compiles again, what it leaves out, and how it fails.
 
 The compiler, Cython and NumPy are stand-ins, so that a build takes half a second. What the
 compiler's stand-in writes is the command it was called by, so a module tells how it was made.
@@ -68,7 +68,7 @@ STANDINS = {
 
 @pytest.fixture(scope="module")
 def standins(tmp_path_factory):
-    """The folder of the stand-ins."""
+    """Make the folder of the stand-ins."""
     folder = tmp_path_factory.mktemp("standins")
     for name, text in STANDINS.items():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -79,7 +79,7 @@ def standins(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def build(standins):
-    """Run setup.py in a folder, in an environment of which only the given part matters."""
+    """Run setup.py in a folder, in an environment where only `changes` affect the build."""
 
     def run(folder, *command, **changes):
         names = ("CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED", "CPATH", "FASTDROP_REQUIRE_OPENMP")
@@ -99,7 +99,7 @@ def build(standins):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """The source, with nothing that was built."""
+    """Copy the source without anything that was built."""
     folder = tmp_path_factory.mktemp("source") / "fastdrop"
     built = shutil.ignore_patterns("*.so", "__pycache__")
     for name in ("fastdrop", "pyx"):
@@ -111,7 +111,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def once_built(source, build):
-    """The source after a build."""
+    """Copy the source and build it."""
     folder = source.with_name("built")
     shutil.copytree(source, folder)
     result = build(folder)
@@ -122,18 +122,18 @@ def once_built(source, build):
 
 @pytest.fixture
 def unbuilt(source, tmp_path):
-    """A copy of the source for one test."""
+    """Copy the source for one test."""
     return shutil.copytree(source, tmp_path / "fastdrop")
 
 
 @pytest.fixture
 def built(once_built, tmp_path):
-    """A copy of the source after a build, for one test."""
+    """Copy the built source for one test."""
     return shutil.copytree(once_built, tmp_path / "fastdrop")
 
 
 def modules(folder, where="build/lib*/fastdrop"):
-    """How each compiled module in a folder was made."""
+    """Return how each compiled module in a folder was made."""
     return {path.name.partition(".")[0]: path.read_text() for path in folder.glob(f"{where}/*.so")}
 
 

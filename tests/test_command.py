@@ -103,7 +103,7 @@ def test_apply_prints_no_key_where_nothing_is_drawn(source, capsys, shape, p):
 
 
 def misused(capsys, *arguments):
-    """The message with which the command line itself is rejected."""
+    """Return the message that rejects the arguments of the command line."""
     with pytest.raises(SystemExit) as error:
         main(["apply", *arguments])
     assert error.value.code == 2
@@ -135,7 +135,7 @@ def test_apply_takes_a_dash_for_no_stream(source, monkeypatch, capsys):
 
 
 def commands_in(help_text):
-    """The commands after the word example."""
+    """Return the commands after the word example."""
     return help_text.rpartition("example")[2].partition(":")[2].strip().splitlines()
 
 
@@ -248,7 +248,7 @@ def test_apply_refuses_what_it_cannot_do(source, tmp_path, capsys):
 
 
 def write_header(path, descr, shape, version=b"\x01\x00"):
-    """A .npy file without data, and with any header."""
+    """Write a .npy file that has a header and no data."""
     header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}}}\n".encode()
     length = len(header).to_bytes(2 if version[0] == 1 else 4, "little")
     path.write_bytes(b"\x93NUMPY" + version + length + header)

