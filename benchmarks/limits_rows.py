@@ -173,11 +173,11 @@ def rows() -> Iterator[Row]:
         levels(2, 2, 3),
         against_multiply(strided, target),
     )
-    shape = (4096, 4096)
+    square = (4096, 4096)
     yield Row(
         "Fortran order, (4096, 4096)",
         levels(8, 8, 10),
-        against_multiply(ones(shape, order="F"), ones(shape, order="F")),
+        against_multiply(ones(square, order="F"), ones(square, order="F")),
     )
     yield Row(
         "a call on 1024 elements, out=",

@@ -85,9 +85,7 @@ def test_a_masked_array_in_a_list_is_refused(x, name):
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_a_list_in_itself_or_nested_too_deep_ends(depth):
-    assert_same_bytes(
-        dropout(nested([2.0], depth), 0.0), np.full((1,) * (depth + 1), 2.0)
-    )
+    assert_same_bytes(dropout(nested([2.0], depth), 0.0), np.full((1,) * (depth + 1), 2.0))
     endless: list[object] = []
     endless.append(endless)
     for x in endless, nested(1.0, 100):

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import threading
+from typing import Any
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import fastdrop
 from fastdrop import Dropout, Key, _keys, dropout, keep_mask
 
-DRAWS_NOTHING = [{"training": False}, {"p": 0.0}, {"p": 1.0}, {"x": np.ones(0)}]
+DRAWS_NOTHING: list[dict[str, Any]] = [{"training": False}, {"p": 0.0}, {"p": 1.0}, {"x": np.ones(0)}]
 
 
 def key_of(rng):
@@ -83,9 +84,10 @@ def test_sequences_out_of_range_are_refused_by_value():
         for seed in ([3, -7], (-7,), np.array([-7, 3])):
             with pytest.raises(ValueError, match="seed must be 0 or more, but got -7"):
                 call(seed)
-        for seed in ([], (), np.array([], int)):
+        empty: list[object] = [[], (), np.array([], int)]
+        for nothing in empty:
             with pytest.raises(ValueError, match="must not be an empty sequence"):
-                call(seed)
+                call(nothing)
 
 
 # Random generators
@@ -147,7 +149,7 @@ def test_a_generator_advances_by_two_draws_in_calls_that_decide_and_by_none_else
     rng = wrap(bits)
     for key in expected:
         for arguments in DRAWS_NOTHING:
-            dropout(**{"x": np.ones(3), "p": 0.5, "rng": rng} | arguments)
+            dropout(**({"x": np.ones(3), "p": 0.5, "rng": rng} | arguments))
         assert key_of(rng) == key
     for packed in (False, True):
         (key,) = words_of(bits, 1)
@@ -214,7 +216,7 @@ class Lock:
 class Locked(np.random.PCG64):
     """A bit generator of NumPy with a lock of the caller's own."""
 
-    lock = Lock()
+    lock = Lock()  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("lock", [Lock(), None, threading.Semaphore(), threading.Condition()])

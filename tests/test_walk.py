@@ -62,12 +62,11 @@ def test_swapped_bytes_go_through_a_buffer_only_if_numbers_are_computed_with():
 
 
 def test_memory_in_another_order_is_one_run_of_a_transposed_mask():
-    x = np.ones((100, 200), order="F")
-    assert walk(x) == chosen(contiguous=True, transpositions=1)
-    x = np.ones((4, 50, 60, 3)).transpose(0, 3, 1, 2)  # channels last, seen as channels first
-    assert walk(x) == chosen(contiguous=True, transpositions=1)
-    x = np.ones((5, 6, 7, 8), order="F")
-    assert walk(x) == chosen(contiguous=True, transpositions=3)
+    fortran = np.ones((100, 200), order="F")
+    assert walk(fortran) == chosen(contiguous=True, transpositions=1)
+    channels_last = np.ones((4, 50, 60, 3)).transpose(0, 3, 1, 2)
+    assert walk(channels_last) == chosen(contiguous=True, transpositions=1)
+    assert walk(np.ones((5, 6, 7, 8), order="F")) == chosen(contiguous=True, transpositions=3)
 
 
 def test_the_walk_is_in_c_order_if_either_array_is():
