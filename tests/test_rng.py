@@ -5,8 +5,8 @@ import json
 import os
 import pickle
 import threading
-from typing import Any
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,12 @@ import pytest
 import fastdrop
 from fastdrop import Dropout, Key, _keys, dropout, keep_mask
 
-DRAWS_NOTHING: list[dict[str, Any]] = [{"training": False}, {"p": 0.0}, {"p": 1.0}, {"x": np.ones(0)}]
+DRAWS_NOTHING: list[dict[str, Any]] = [
+    {"training": False},
+    {"p": 0.0},
+    {"p": 1.0},
+    {"x": np.ones(0)},
+]
 
 
 def key_of(rng):
