@@ -25,8 +25,15 @@ from libc.string cimport memcpy, memset
 from kernels cimport *
 from operations cimport *
 
+# A part of the stream: the words to come, and the bits that are left of the last one.
+cdef struct Stream:
+    fd_words words
+    uint64_t carry
+    int left            # of its bits
+
+
 ctypedef void (*drop_function)(
-    const char *, char *, Py_ssize_t, uint64_t, const KernelArgs *, bint
+    const char *, char *, Py_ssize_t, Stream *, const KernelArgs *, bint
 ) noexcept nogil
 ctypedef void (*apply_function)(
     const char *, char *, Py_ssize_t, const uint64_t *, Py_ssize_t, const KernelArgs *, bint
@@ -37,31 +44,37 @@ cdef drop_function[OPERATION_COUNT] drop_by
 cdef apply_function[OPERATION_COUNT] apply_by
 
 
+cdef void open_stream(
+    Stream *stream, const fd_mask_params *params, uint64_t offset
+) noexcept nogil:
+    """Go to an element of the stream."""
+    stream.left = <int> (-offset % FD_WORD)
+    stream.carry = 0
+    fd_seek(&stream.words, params, offset // FD_WORD)
+    if stream.left:
+        stream.carry = fd_next(&stream.words, params) >> (FD_WORD - stream.left)
+
+
 cdef void drop_run(
     const element *x,
     element *y,
     Py_ssize_t size,
-    uint64_t offset,
+    Stream *stream,
     const KernelArgs *args,
     bint nontemporal,
 ) noexcept nogil:
-    """Work on a run that the stream decides, from its element `offset` on."""
+    """Work on a run that the next decisions of the stream are for."""
     cdef:
-        fd_words words
-        # The word loop has copies: gcc keeps in registers what no other function has a pointer to.
-        fd_lanes lanes
-        fd_mask_params params = args.params
+        fd_words *words = &stream.words
+        fd_lanes lanes                    # copies of the word loop's own: gcc keeps in registers
+        fd_mask_params params = args.params          # what no other function has the address of
         fd_affine affine = args.affine
-        int left = <int> (-offset % FD_WORD)   # elements of the run before its first whole word
-        int rest = <int> (size % FD_WORD)
+        int left = stream.left, rest = <int> (size % FD_WORD)
         Py_ssize_t chunks = size // FD_WORD, count, i
-        uint64_t carry = 0, keep
+        uint64_t carry = stream.carry, keep
 
-    fd_seek(&words, &args.params, offset // FD_WORD)
-    if left:
-        carry = fd_next(&words, &args.params) >> (FD_WORD - left)
     while chunks:
-        fd_enter(&words, &args.params)
+        fd_enter(words, &args.params)
         count = min(chunks, <Py_ssize_t> (FD_BLOCK_WORDS - words.next % FD_BLOCK_WORDS))
         lanes = words.lanes
         for i in range(count):
@@ -73,10 +86,16 @@ cdef void drop_run(
         words.lanes = lanes
         words.next += count
         chunks -= count
-    if rest:
-        if rest > left:
-            carry |= fd_next(&words, &args.params) << left
+    if rest > left:
+        keep = fd_next(words, &args.params)
+        apply_part(x, y, rest, carry | keep << left, affine)
+        carry = keep >> (rest - left)
+        left += FD_WORD
+    elif rest:
         apply_part(x, y, rest, carry, affine)
+        carry >>= rest
+    stream.carry = carry
+    stream.left = left - rest
 
 
 cdef void apply_run(
@@ -126,7 +145,7 @@ include "layout.pxi"
 include "bits.pxi"
 include "team.pxi"
 
-# Runs of so many elements or more begin on a cache line, although this opens the stream twice.
+# Runs of so many elements or more begin on a cache line.
 cdef enum:
     ALIGN_MIN_SIZE = 65536
 
@@ -152,30 +171,29 @@ cdef void run_contiguous(const Job *job, Py_ssize_t begin, Py_ssize_t size) noex
         char *y = job.y + begin * args.item_bits // 8
         Py_ssize_t ahead = 0, off_line
         bint nontemporal = args.nontemporal
+        drop_function drop = drop_by[args.operation]
+        Stream stream
 
     if (nontemporal or size >= ALIGN_MIN_SIZE) and args.operation != PACK:
         off_line = <Py_ssize_t> (-<size_t> y % FD_CACHE_LINE)
-        if off_line % (args.item_bits // 8):  # complex numbers, aligned as their parts are
+        if off_line % (args.item_bits // 8):  # as of complex numbers, aligned by their parts
             nontemporal = False
         else:
             ahead = min(size, off_line // (args.item_bits // 8))
-    if ahead:
-        run_flat(x, y, ahead, begin, args, False)
+    if args.mask is NULL:
+        open_stream(&stream, &args.params, args.offset + <uint64_t> begin)
+        if ahead:
+            drop(x, y, ahead, &stream, args, False)
+            x += ahead * args.item_bits // 8
+            y += ahead * args.item_bits // 8
+        drop(x, y, size - ahead, &stream, args, nontemporal)
+    else:
+        run_masked(x, y, ahead, begin, args, False)
         x += ahead * args.item_bits // 8
         y += ahead * args.item_bits // 8
-    run_flat(x, y, size - ahead, begin + ahead, args, nontemporal)
+        run_masked(x, y, size - ahead, begin + ahead, args, nontemporal)
     if nontemporal:
         fd_fence()
-
-
-cdef inline void run_flat(
-    const char *x, char *y, Py_ssize_t size, Py_ssize_t at, const KernelArgs *args, bint nontemporal
-) noexcept nogil:
-    """Work on a contiguous run from element `at` of the job on."""
-    if args.mask is NULL:
-        drop_by[args.operation](x, y, size, args.offset + <uint64_t> at, args, nontemporal)
-    else:
-        run_masked(x, y, size, at, args, nontemporal)
 
 
 # Keep words that are read from a mask at a time: enough to be worth the call of a run, and few

@@ -10,7 +10,8 @@ from libc.string cimport memset
 from kernels cimport *
 
 cdef enum:
-    TILE_WORDS = 64  # keep words that are made at a time
+    TILE_WORDS = 64          # keep words that are made at a time
+    DROP_ROW_MIN_SIZE = 256  # elements of a row from which the stream is taken up for it alone
 
 
 # A place in an array.
@@ -87,37 +88,77 @@ cdef void scatter(Cursor *cursor, const char *buffer, Py_ssize_t count, int size
 cdef void run_layout(const Job *job, Py_ssize_t begin, Py_ssize_t size) noexcept nogil:
     """Work on `size` elements of a walk from number `begin` on, on the calling thread."""
     cdef:
+        const Layout *layout = job.layout
+        Py_ssize_t row = min(
+            layout.x.shape[layout.x.count - 1], layout.y.shape[layout.y.count - 1]
+        )
+        Cursor x, y
+
+    open_cursor(&x, &layout.x, <char *> job.x, begin)
+    open_cursor(&y, &layout.y, job.y, begin)
+    if (
+        job.args.mask is NULL and layout.x_direct and layout.y_direct
+        and row >= DROP_ROW_MIN_SIZE
+    ):
+        drop_rows(job, &x, &y, begin, size)
+    else:
+        apply_tiles(job, &x, &y, begin, size)
+    if job.args.nontemporal:
+        fd_fence()
+
+
+cdef void drop_rows(
+    const Job *job, Cursor *x, Cursor *y, Py_ssize_t begin, Py_ssize_t size
+) noexcept nogil:
+    """Work on long rows as on runs of the stream."""
+    cdef:
+        const KernelArgs *args = job.args
+        Stream stream
+        bint nontemporal
+        Py_ssize_t count
+
+    open_stream(&stream, &args.params, args.offset + <uint64_t> begin)
+    while size:
+        nontemporal = args.nontemporal
+        count = min(size, min(x.left, y.left))
+        count = up_to_cache_line(y.at, count, args.item_bits // 8, &nontemporal)
+        drop_by[args.operation](x.at, y.at, count, &stream, args, nontemporal)
+        advance(x, count)
+        advance(y, count)
+        size -= count
+
+
+cdef void apply_tiles(
+    const Job *job, Cursor *x, Cursor *y, Py_ssize_t begin, Py_ssize_t size
+) noexcept nogil:
+    """Make keep words for some elements at a time, and gather and scatter these as needed."""
+    cdef:
         const KernelArgs *args = job.args
         const Layout *layout = job.layout
         int item_bytes = args.item_bits // 8, first
         MaskReader reader
-        Cursor x, y
         fd_buffer buffer
         uint64_t keep[TILE_WORDS + 2]
         Py_ssize_t tile = FD_WORD * TILE_WORDS, count
 
-    memset(keep, 0, sizeof(keep))
     if not (layout.x_direct and layout.y_direct):
         tile = min(tile, <Py_ssize_t> (FD_BUFFER // item_bytes))
+    memset(keep, 0, sizeof(keep))
     open_mask(&reader, args, begin)
-    open_cursor(&x, &layout.x, <char *> job.x, begin)
-    open_cursor(&y, &layout.y, job.y, begin)
     while size:
         count = min(size, tile)
         first = read_mask(&reader, keep, count)
         if not layout.x_direct:
-            gather(&x, buffer.bytes, count, item_bytes)
+            gather(x, buffer.bytes, count, item_bytes)
             fd_swap_bytes(buffer.bytes, count * item_bytes, layout.swapped)
-        run_rows(job, &x, &y, buffer.bytes, keep, first, count)
+        apply_rows(job, x, y, buffer.bytes, keep, first, count)
         if not layout.y_direct:
             fd_swap_bytes(buffer.bytes, count * item_bytes, layout.swapped)
-            scatter(&y, buffer.bytes, count, item_bytes)
+            scatter(y, buffer.bytes, count, item_bytes)
         size -= count
-    if args.nontemporal:
-        fd_fence()
 
 
-cdef inline void run_rows(
+cdef inline void apply_rows(
     const Job *job,
     Cursor *x,
     Cursor *y,
@@ -126,32 +167,44 @@ cdef inline void run_rows(
     int first,
     Py_ssize_t size,
 ) noexcept nogil:
-    """Apply keep words from bit `first` on to `size` elements, in their rows or in the buffer."""
+    """Apply keep words, from bit `first` on, to as many elements: rows, or in the buffer."""
     cdef:
         const KernelArgs *args = job.args
         int item_bytes = args.item_bits // 8
-        bint x_direct = job.layout.x_direct, y_direct = job.layout.y_direct
+        bint x_direct = job.layout.x_direct, y_direct = job.layout.y_direct, nontemporal
         apply_function apply = apply_by[args.operation]
-        bint nontemporal = args.nontemporal and y_direct
-        Py_ssize_t done = 0, count, off_line
+        Py_ssize_t done = 0, count
         const char *source
         char *target
 
     while done < size:
+        nontemporal = args.nontemporal
         count = size - done
         source = target = buffer + done * item_bytes
         if x_direct:
             count = min(count, x.left)
             source = x.at
         if y_direct:
-            count = min(count, y.left)
+            count = up_to_cache_line(y.at, min(count, y.left), item_bytes, &nontemporal)
             target = y.at
-        off_line = <Py_ssize_t> (-<size_t> target % FD_CACHE_LINE) if nontemporal else 0
-        if off_line and off_line % item_bytes == 0:  # up to the next cache line
-            count = min(count, off_line // item_bytes)
-        apply(source, target, count, keep, first + done, args, nontemporal and not off_line)
+        apply(source, target, count, keep, first + done, args, nontemporal)
         if x_direct:
             advance(x, count)
         if y_direct:
             advance(y, count)
         done += count
+
+
+cdef inline Py_ssize_t up_to_cache_line(
+    const char *y, Py_ssize_t count, int item_bytes, bint *nontemporal
+) noexcept nogil:
+    """Return how many elements to work on next, `count` at most; nontemporal only from a line on."""
+    cdef Py_ssize_t off_line
+
+    if nontemporal[0]:
+        off_line = <Py_ssize_t> (-<size_t> y % FD_CACHE_LINE)
+        if off_line:
+            nontemporal[0] = False
+            if off_line % item_bytes == 0:
+                count = min(count, off_line // item_bytes)
+    return count

@@ -11,7 +11,7 @@ cdef struct StreamReader:
     uint64_t last           # the word it is in, unless it begins one
 
 
-cdef void open_stream(
+cdef void open_stream_reader(
     StreamReader *reader, const fd_mask_params *params, uint64_t position
 ) noexcept nogil:
     """Go to an element of the stream."""
@@ -207,7 +207,7 @@ cdef inline void open_mask(
     if reader.is_packed:
         open_packed(&reader.packed, args.mask, at)
     else:
-        open_stream(&reader.stream, &args.params, args.offset + <uint64_t> at)
+        open_stream_reader(&reader.stream, &args.params, args.offset + <uint64_t> at)
 
 
 cdef inline int read_mask(MaskReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:

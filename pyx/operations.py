@@ -73,12 +73,12 @@ def operations_pxd():
 
 DROP = """
 cdef void drop_{name}(
-    const char *x, char *y, Py_ssize_t size, uint64_t offset, const KernelArgs *args, bint past
+    const char *x, char *y, Py_ssize_t size, Stream *stream, const KernelArgs *args, bint past
 ) noexcept nogil:
     if past:
-        drop_run(<const fd_{name} *> x, <fd_{name} *> y, size, offset, args, True)
+        drop_run(<const fd_{name} *> x, <fd_{name} *> y, size, stream, args, True)
     else:
-        drop_run(<const fd_{name} *> x, <fd_{name} *> y, size, offset, args, False)
+        drop_run(<const fd_{name} *> x, <fd_{name} *> y, size, stream, args, False)
 
 drop_by[{number}] = drop_{name}
 """
