@@ -6,6 +6,7 @@ compiler's stand-in writes is the command it was called by, so a module tells ho
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -286,6 +287,8 @@ def test_requiring_openmp_is_0_or_1(value, built, build):
 @pytest.mark.parametrize("level", ["", "-mavx2 -mbmi2 -mfma -mf16c"])
 def test_clang_needs_no_gnuc(level, tmp_path):
     # clang-cl does not define __GNUC__.
+    runpy.run_path(str(ROOT / "pyx" / "operations.py"))["render"](tmp_path)
     (tmp_path / "kernels.c").write_text('#include "apply.h"\n')
-    command = ["clang", "-fgnuc-version=0", "-fsyntax-only", f"-I{ROOT / 'pyx'}", *level.split()]
+    include = [f"-I{ROOT / 'pyx'}", f"-I{tmp_path}"]
+    command = ["clang", "-fgnuc-version=0", "-fsyntax-only", *include, *level.split()]
     subprocess.run([*command, tmp_path / "kernels.c"], check=True)

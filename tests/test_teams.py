@@ -71,11 +71,6 @@ CALLS = {
     ),
     "overlap": ("memory = ones(2**21 + 9); x, y = memory[9:], memory[:-9]", OUT),
 }
-# The calls that work on the calling thread alone, whatever num_threads says.
-SERIAL_TODAY = [
-    *["Fortran order to C order", "strided", "column slice", "crop", "reversed", "byte-swapped"],
-    *["unaligned", "NHWC seen as NCHW, to C order", "broadcast row", "broadcast column"],
-]
 
 SCRIPT = """
 import os
@@ -142,12 +137,6 @@ def test_a_team_works_at_every_cpu_level(level, run_python):
     check_team("in place", run_python, level)
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name not in SERIAL_TODAY])
+@pytest.mark.parametrize("name", CALLS)
 def test_a_team_works_on_every_layout(name, run_python):
     check_team(name, run_python)
-
-
-@pytest.mark.parametrize("name", SERIAL_TODAY)
-def test_some_layouts_are_still_worked_on_by_one_thread(name, run_python):
-    """A layout that gets a team leaves SERIAL_TODAY, or this fails."""
-    assert started_threads(name, run_python) == (0, 0, 0.0)
