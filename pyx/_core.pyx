@@ -233,7 +233,7 @@ cdef object carry_out(
         cnp.ndarray target
         Choice choice
         bint fresh = result is None
-        list words = []
+        list words
 
     if fresh:
         result = target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
@@ -248,8 +248,7 @@ cdef object carry_out(
         launch(args, source, target, &choice.walk)
         return result
 
-    for i in range(choice.plan.transpositions):
-        words.append(np.empty(choice.plan.words[i], np.uint64))
+    words = [np.empty(choice.plan.words[i], np.uint64) for i in range(choice.plan.transpositions)]
     if bits is None:
         bits = words_for(decisions.count)
         set_key(&args.params, keys)  # nothing after it can fail

@@ -71,14 +71,15 @@ cdef void drop_run(
         fd_affine affine = args.affine
         int left = stream.left, rest = <int> (size % FD_WORD)
         Py_ssize_t chunks = size // FD_WORD, count, i
-        uint64_t carry = stream.carry, keep
+        uint64_t carry = stream.carry, next, keep
 
     while chunks:
         fd_enter(words, &args.params)
-        count = min(chunks, <Py_ssize_t> (FD_BLOCK_WORDS - words.next % FD_BLOCK_WORDS))
+        next = words.next
+        count = min(chunks, <Py_ssize_t> (FD_BLOCK_WORDS - next % FD_BLOCK_WORDS))
         lanes = words.lanes
         for i in range(count):
-            keep = fd_keep_word(&lanes, &params, FD_WORD * (words.next + i))
+            keep = fd_keep_word(&lanes, &params, FD_WORD * (next + i))
             fd_apply(x, y, carry | keep << left, affine, nontemporal)
             carry = keep >> 1 >> (FD_WORD - 1 - left)
             x += 1 if element is fd_packed else FD_WORD

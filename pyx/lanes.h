@@ -144,6 +144,7 @@ FD_INLINE uint64_t fd_lane(int v, int l)
 /* State word j of lane l of a block is hash2(64 * block + 4 * l + j). */
 FD_INLINE void fd_seed(fd_lanes *lanes, const fd_mask_params *params, uint64_t block)
 {
+    const uint64_t k0 = params->k0, k1 = params->k1;
     for (int v = 0; v < FD_VECTORS; ++v) {
         for (int j = 0; j < 4; ++j) {
             uint64_t each[FD_WIDTH];
@@ -152,7 +153,7 @@ FD_INLINE void fd_seed(fd_lanes *lanes, const fd_mask_params *params, uint64_t b
                 each[l] = 4 * fd_lane(v, l) + (uint64_t)j;
             memcpy(&index, each, sizeof index);
             index += 64 * block;
-            FD_HASH2(lanes->s[v][j], index, params->k0, params->k1);
+            FD_HASH2(lanes->s[v][j], index, k0, k1);
         }
     }
 }
