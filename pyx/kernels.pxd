@@ -24,9 +24,6 @@ cdef extern from "lanes.h" nogil:
     void fd_seek(fd_words *words, const fd_mask_params *params, uint64_t word)
     void fd_enter(fd_words *words, const fd_mask_params *params)
     uint64_t fd_next(fd_words *words, const fd_mask_params *params)
-    void fd_draw(
-        fd_words *words, const fd_mask_params *params, uint64_t *keep, uint64_t count
-    )
 
 
 cdef extern from "bits.h" nogil:

@@ -292,23 +292,4 @@ FD_OUTLINE uint64_t fd_next(fd_words *words, const fd_mask_params *params)
     return fd_keep_word(&words->lanes, params, FD_WORD * words->next++);
 }
 
-/* The stream's next keep words. The lanes are copied, for what has no address stays in registers. */
-FD_OUTLINE void fd_draw(fd_words *words, const fd_mask_params *params, uint64_t *keep,
-                        uint64_t count)
-{
-    const fd_mask_params own = *params;
-    while (count) {
-        fd_enter(words, params);
-        const uint64_t next = words->next, left = FD_BLOCK_WORDS - next % FD_BLOCK_WORDS;
-        const uint64_t some = count < left ? count : left;
-        fd_lanes lanes = words->lanes;
-        for (uint64_t i = 0; i < some; ++i)
-            keep[i] = fd_keep_word(&lanes, &own, FD_WORD * (next + i));
-        words->lanes = lanes;
-        words->next += some;
-        keep += some;
-        count -= some;
-    }
-}
-
 #endif

@@ -135,7 +135,7 @@ cdef void apply_tiles(
     cdef:
         const KernelArgs *args = job.args
         const Layout *layout = job.layout
-        int item_bytes = args.item_bits // 8, first
+        int item_bytes = args.item_bits // 8
         MaskReader reader
         fd_buffer buffer
         uint64_t keep[TILE_WORDS + 2]
@@ -147,11 +147,11 @@ cdef void apply_tiles(
     open_mask(&reader, args, begin)
     while size:
         count = min(size, tile)
-        first = read_mask(&reader, keep, count)
+        read_mask(&reader, keep, count)
         if not layout.x_direct:
             gather(x, buffer.bytes, count, item_bytes)
             fd_swap_bytes(buffer.bytes, count * item_bytes, layout.swapped)
-        apply_rows(job, x, y, buffer.bytes, keep, first, count)
+        apply_rows(job, x, y, buffer.bytes, keep, count)
         if not layout.y_direct:
             fd_swap_bytes(buffer.bytes, count * item_bytes, layout.swapped)
             scatter(y, buffer.bytes, count, item_bytes)
@@ -164,10 +164,9 @@ cdef inline void apply_rows(
     Cursor *y,
     char *buffer,
     const uint64_t *keep,
-    int first,
     Py_ssize_t size,
 ) noexcept nogil:
-    """Apply keep words, from bit `first` on, to as many elements: rows, or in the buffer."""
+    """Apply keep words to `size` elements, row by row or in the buffer."""
     cdef:
         const KernelArgs *args = job.args
         int item_bytes = args.item_bits // 8
@@ -187,7 +186,7 @@ cdef inline void apply_rows(
         if y_direct:
             count = up_to_cache_line(y.at, min(count, y.left), item_bytes, &nontemporal)
             target = y.at
-        apply(source, target, count, keep, first + done, args, nontemporal)
+        apply(source, target, count, keep, done, args, nontemporal)
         if x_direct:
             advance(x, count)
         if y_direct:
@@ -198,7 +197,7 @@ cdef inline void apply_rows(
 cdef inline Py_ssize_t up_to_cache_line(
     const char *y, Py_ssize_t count, int item_bytes, bint *nontemporal
 ) noexcept nogil:
-    """Return how many elements to work on next, `count` at most; nontemporal only from a line on."""
+    """Return how many elements to work on next: `count`, or those before the next cache line."""
     cdef Py_ssize_t off_line
 
     if nontemporal[0]:

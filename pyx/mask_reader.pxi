@@ -4,38 +4,6 @@ from libc.stdint cimport UINT64_MAX, uint64_t
 from kernels cimport *
 
 
-cdef struct StreamReader:
-    const fd_mask_params *params
-    fd_words words
-    uint64_t position       # of the next element in the stream
-    uint64_t last           # the word it is in, unless it begins one
-
-
-cdef void open_stream_reader(
-    StreamReader *reader, const fd_mask_params *params, uint64_t position
-) noexcept nogil:
-    """Go to an element of the stream."""
-    reader.params = params
-    reader.position = position
-    fd_seek(&reader.words, params, position // FD_WORD)
-    if position % FD_WORD:
-        reader.last = fd_next(&reader.words, params)
-
-
-cdef int read_stream(StreamReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
-    """Draw the keep words of the next `size` elements; return the bit of the first."""
-    cdef:
-        int begin = <int> (reader.position % FD_WORD)
-        bint has_first = begin > 0
-        Py_ssize_t words = (begin + size + FD_WORD - 1) // FD_WORD
-
-    keep[0] = reader.last
-    fd_draw(&reader.words, reader.params, keep + has_first, words - has_first)
-    reader.last = keep[words - 1]
-    reader.position += size
-    return begin
-
-
 cdef struct PackedReader:
     const Mask *mask
     Py_ssize_t bit          # of the row's first decision
@@ -193,9 +161,10 @@ cdef inline void put(uint64_t *keep, Py_ssize_t at, uint64_t bits, Py_ssize_t co
 
 
 # The stream or a packed mask, whichever the call has.
+# Either the stream or a packed mask, as the call has it.
 cdef struct MaskReader:
-    bint is_packed
-    StreamReader stream
+    const KernelArgs *args
+    Stream stream
     PackedReader packed
 
 
@@ -203,16 +172,22 @@ cdef inline void open_mask(
     MaskReader *reader, const KernelArgs *args, Py_ssize_t at
 ) noexcept nogil:
     """Go to element number `at` of a call."""
-    reader.is_packed = args.mask is not NULL
-    if reader.is_packed:
-        open_packed(&reader.packed, args.mask, at)
+    reader.args = args
+    if args.mask is NULL:
+        open_stream(&reader.stream, &args.params, args.offset + <uint64_t> at)
     else:
-        open_stream_reader(&reader.stream, &args.params, args.offset + <uint64_t> at)
+        open_packed(&reader.packed, args.mask, at)
 
 
-cdef inline int read_mask(MaskReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
-    """Make the keep words of the next `size` elements; return the bit of the first."""
-    if not reader.is_packed:
-        return read_stream(&reader.stream, keep, size)
-    read_packed(&reader.packed, keep, size)
-    return 0
+cdef inline void read_mask(MaskReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
+    """Make the keep words of the next `size` elements; `keep` holds a word more."""
+    cdef:
+        char *packed = <char *> keep
+        Py_ssize_t word
+
+    if reader.args.mask is NULL:
+        drop_by[PACK](packed, packed, size, &reader.stream, reader.args, False)
+        for word in range((size + FD_WORD - 1) // FD_WORD):
+            keep[word] = fd_little_endian(keep[word])
+    else:
+        read_packed(&reader.packed, keep, size)

@@ -9,6 +9,8 @@ from libc.stdint cimport INT64_MAX
 
 from kernels cimport *
 
+from fastdrop import _machine
+
 cdef enum:
     ROW_MIN_SIZE = 32  # rows of so many elements or more are worked on in place
 
