@@ -264,7 +264,7 @@ def extension(name, *macros):
 setup(
     # The longest first, for the shortest time in parallel.
     ext_modules=[
-        *[extension(name) for name in ["core", *LEVELS, "keys"]],
+        *[extension(name) for name in ["core", *LEVELS, "cython", "keys"]],
         extension("machine", ("FD_LEVELS", level_macro())),
     ],
     cmdclass={"build": Build, "build_ext": BuildKernels},

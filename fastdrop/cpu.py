@@ -73,3 +73,7 @@ level = _chosen()
 
 # The other levels are not imported: a module may use the instructions of its level at import.
 _core.use(importlib.import_module(f"fastdrop._{level}").kernel, threads.team_limit)
+if threads.is_serial():
+    _core.stay_serial()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_core.stay_serial)

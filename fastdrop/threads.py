@@ -68,7 +68,7 @@ def get_num_threads() -> int:
     >>> fastdrop.get_num_threads() >= 1
     True
     """
-    if _is_serial():
+    if is_serial():
         return 1
     if _setting is not None:
         return min(_setting, MAX_THREADS)
@@ -82,10 +82,10 @@ def team_limit(requested: int | None) -> int:
     """Return the most threads for a call that names a number of them, or None."""
     if requested is None:
         return get_num_threads()
-    return 1 if _is_serial() else min(requested, MAX_THREADS)
+    return 1 if is_serial() else min(requested, MAX_THREADS)
 
 
-def _is_serial() -> bool:
+def is_serial() -> bool:
     """Whether this process can start no team."""
     return forks.happened or not _machine.openmp
 

@@ -5,7 +5,7 @@ of a thousand elements; still the one path that every array takes. Nothing is wr
 generator advanced, before the last check has passed and the last byte is allocated.
 """
 cimport numpy as cnp
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.math cimport sqrt
 from libc.stdint cimport uint8_t, uint64_t
 
@@ -30,12 +30,22 @@ cnp.import_array()
 
 cdef const Kernel *kernel
 
+cdef Runtime this_runtime
+this_runtime.nontemporal_min_bytes = NONTEMPORAL_MIN_BYTES
+runtime = PyCapsule_New(&this_runtime, "fastdrop.runtime", NULL)
+
 
 def use(capsule, limit):
     """Take the kernel of a CPU level and the limit of a team; called once, at import."""
     global kernel, team_limit
     team_limit = limit
     kernel = <const Kernel *> PyCapsule_GetPointer(capsule, "fastdrop.kernel")
+    this_runtime.kernel = kernel
+
+
+def stay_serial():
+    """Let calls from Cython, which cannot ask `threads`, start no team from now on."""
+    this_runtime.serial = True
 
 
 cpdef double check_probability(p) except? -1:

@@ -168,3 +168,10 @@ cdef struct Kernel:
     double (*run)(const Job *) noexcept nogil
     void (*transpose)(const Transposition *) noexcept nogil
     void (*pack_bools)(const BoolMask *) noexcept nogil
+
+
+# What the core lets calls from Cython know, in a capsule.
+cdef struct Runtime:
+    const Kernel *kernel            # of the CPU level in use
+    Py_ssize_t nontemporal_min_bytes
+    bint serial                     # whether this process can start no team

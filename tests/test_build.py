@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MODULES = {"_machine", "_core", "_keys", "_baseline", "_avx2", "_avx512"}
+MODULES = {"_machine", "_core", "_keys", "_cython", "_baseline", "_avx2", "_avx512"}
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "setup.py").exists(), reason="the source is not here, only its tests"
@@ -201,12 +201,8 @@ def test_a_level_that_is_left_out_is_not_taken_from_an_earlier_build(built, buil
 def test_what_the_package_no_longer_has_is_deleted_from_the_build(built, build):
     (library,) = built.glob("build/lib*/fastdrop")
     before = set(library.iterdir())
-    assert before >= {
-        library / "layers.py",
-        library / "py.typed",
-        library / "_keys.pyi",
-        library / "_keys.pxd",
-    }
+    names = ("layers.py", "py.typed", "_keys.pyi", "_keys.pxd", "__init__.pxd", "_cython.pxd")
+    assert before >= {library / name for name in names}
     for name in ("renamed.py", "_renamed.so"):
         (library / name).touch()
     assert build(built).returncode == 0
