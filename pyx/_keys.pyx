@@ -6,13 +6,11 @@ from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.stdint cimport uint64_t
 from numpy.random cimport bitgen_t
 
+from kernels cimport fd_fold_in
+
 from threading import Lock, RLock
 
 import numpy as np
-
-
-cdef extern from "lanes.h" nogil:
-    void fd_fold_in(uint64_t *words, uint64_t k0, uint64_t k1, uint64_t n)
 
 
 cdef:

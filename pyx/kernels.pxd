@@ -20,6 +20,7 @@ cdef extern from "lanes.h" nogil:
         uint64_t next
 
     void fd_set_probability(fd_mask_params *params, double p)
+    void fd_fold_in(uint64_t *words, uint64_t k0, uint64_t k1, uint64_t n)
     uint64_t fd_keep_word(fd_lanes *lanes, const fd_mask_params *params, uint64_t first)
     void fd_seek(fd_words *words, const fd_mask_params *params, uint64_t word)
     void fd_enter(fd_words *words, const fd_mask_params *params)
