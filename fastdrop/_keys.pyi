@@ -2,15 +2,17 @@ from typing import Any, SupportsIndex, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
-Entropy: TypeAlias = SupportsIndex | list[int] | tuple[int, ...] | NDArray[np.integer[Any]]
+_Entropy: TypeAlias = SupportsIndex | list[int] | tuple[int, ...] | NDArray[np.integer[Any]]
 
+@disjoint_base
 class KeySource:
     """What as_key_source returns; its method next_key is for Cython, see _keys.pxd."""
 
 @final
 class Key(KeySource):
-    def __new__(cls, seed: Entropy | np.random.SeedSequence | None = None) -> Key: ...
+    def __new__(cls, seed: _Entropy | np.random.SeedSequence | None = None) -> Key: ...
     @staticmethod
     def from_words(k0: SupportsIndex, k1: SupportsIndex) -> Key: ...
     @property
@@ -18,7 +20,7 @@ class Key(KeySource):
     def fold_in(self, n: SupportsIndex, *more: SupportsIndex) -> Key: ...
     def spawn(self, n: SupportsIndex) -> list[Key]: ...
     def __hash__(self) -> int: ...
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, value: object, /) -> bool: ...
 
 @final
 class KeyStream(KeySource):
