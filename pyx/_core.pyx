@@ -1,4 +1,4 @@
-"""The core: every check of a call, its key, and the way to the kernel.
+"""The core: the calls, each from its arguments to its result.
 
 Compiled, and on NumPy's C API, because in Python the same checks take longer than a multiplication
 of a thousand elements; still the one path that every array takes. Nothing is written, and no
@@ -6,25 +6,22 @@ generator advanced, before the last check has passed and the last byte is alloca
 """
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
-from libc.math cimport sqrt
-from libc.stdint cimport uint8_t, uint64_t
 
 from fastdrop._keys cimport KeySource, as_index, as_key_source, key_of_words
 from kernels cimport *
 from operations cimport *
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
-from fastdrop import _machine
-
+include "arguments.pxi"
 include "arrays.pxi"
 include "walk.pxi"
 include "masks.pxi"
 include "job.pxi"
 include "gauge.pxi"
+include "carry_out.pxi"
 
 cnp.import_array()
 
@@ -46,51 +43,6 @@ def use(capsule, limit):
 def stay_serial():
     """Let calls from Cython, which cannot ask `threads`, start no team from now on."""
     this_runtime.serial = True
-
-
-cpdef double check_probability(p) except? -1:
-    """Return p as a float; raise unless it is one real number in [0, 1]."""
-    cdef double probability
-    if type(p) is float:
-        probability = p
-    else:
-        probability = as_real(p)
-    if not 0 <= probability <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    return probability
-
-
-cdef double as_real(p) except? -1:
-    """Return one real number, a scalar of any library or an array of no axes, as a double."""
-    if isinstance(p, cnp.ndarray):
-        check_unmasked(p, "p", False)
-    shape, dtype = getattr(p, "shape", ()), getattr(p, "dtype", None)
-    if shape != ():
-        raise TypeError(f"p must be one number, but got an array of shape {tuple(shape)}: {p!r}")
-    # float() takes more than numbers, and loses an imaginary part.
-    if isinstance(dtype, np.dtype) and dtype.kind != "V":
-        is_real = dtype.kind in "fiu"
-    else:
-        is_real = dtype is None or "float" in str(dtype) or "int" in str(dtype)
-    if isinstance(p, bool) or "bool" in str(dtype):
-        raise TypeError(f"p must be a number, but got the bool {p!r}")
-    try:
-        if is_real:
-            return p
-    except TypeError:
-        pass
-    except OverflowError:
-        return float("inf")
-    raise TypeError(f"p must be a real number, but got {p!r}")
-
-
-cpdef bint as_bool(value, str name) except -1:
-    """Return a flag as a bool; reject anything else, such as an argument in another's place."""
-    if value is True or value is False:
-        return value is True
-    if isinstance(value, np.bool_):
-        return bool(value)
-    raise TypeError(f"{name} must be a bool, but got {value!r}")
 
 
 def dropout(
@@ -225,162 +177,3 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
         decide_shared(&decisions, source, (<object> mask).shape)
     bits = words_of(mask, packed, args.team)
     return carry_out(&args, source, result, &decisions, bits, None)
-
-
-cdef object carry_out(
-    KernelArgs *args,
-    cnp.ndarray source,
-    result,
-    const Decisions *decisions,
-    cnp.ndarray bits,
-    KeySource keys,
-):
-    """Work on the arrays and return the result: `result`, or a new array where that is None.
-
-    `bits` is the mask that was given, in words, or None where one is drawn with one of `keys`.
-    """
-    cdef:
-        cnp.ndarray target
-        Choice choice
-        bint fresh = result is None
-        list words
-
-    if fresh:
-        result = target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
-    else:
-        target = as_base_array(result)
-        source = apart(source, target)
-    choose(&choice, args, source, target, decisions, bits is not None, fresh)
-    args.nontemporal = choice.nontemporal
-    args.mask = NULL
-    if not choice.packed:
-        set_key(&args.params, keys)
-        launch(args, source, target, &choice.walk)
-        return result
-
-    words = [np.empty(choice.plan.words[i], np.uint64) for i in range(choice.plan.transpositions)]
-    if bits is None:
-        bits = words_for(decisions.count)
-        set_key(&args.params, keys)  # nothing after it can fail
-        pack(args, bits, decisions.count)
-    choice.plan.mask.bits = arrange(&choice.plan, bits, words, args.team)
-    args.mask = &choice.plan.mask
-    args.offset = 0  # among the mask's elements
-    launch(args, source, target, &choice.walk)
-    args.mask = NULL
-    return result
-
-
-def explain(x, out=None, *, noise_shape=None, mask=None, scale=True, num_threads=None):
-    """Return what a call on these arrays would choose, as a dict. Nothing is drawn or written."""
-    cdef:
-        cnp.ndarray source = as_base_array(as_array(x, False)), target
-        KernelArgs args
-        Decisions decisions
-        Choice choice
-
-    set_operation(&args, source, DROPOUT if scale else MASK, 0.5)
-    set_team(&args, num_threads, cnp.PyArray_SIZE(source))
-    shape = None if noise_shape is None else check_noise(source, as_noise_shape(noise_shape))
-    if mask is not None:
-        shape = (<object> once(mask)).shape
-    if shape is None:
-        decide_each(&decisions, source)
-    else:
-        decide_shared(&decisions, source, shape)
-    target = as_base_array(np.empty_like(source) if out is None else out)
-    choose(&choice, &args, source, target, &decisions, mask is not None, out is None)
-    return {
-        "threads": args.team,
-        "c_order": choice.walk.in_c_order,
-        "contiguous": choice.walk.contiguous,
-        "x_direct": choice.walk.contiguous or choice.walk.layout.x_direct,
-        "y_direct": choice.walk.contiguous or choice.walk.layout.y_direct,
-        "mask": "packed" if choice.packed else "stream",
-        "transpositions": choice.plan.transpositions if choice.packed else 0,
-        "nontemporal": choice.nontemporal,
-    }
-
-
-cdef int set_key(fd_mask_params *params, KeySource keys) except -1:
-    """Take the call's key; a generator or a stream advances."""
-    cdef uint64_t words[2]
-
-    keys.next_key(words)
-    params.k0, params.k1 = words[0], words[1]
-    return 0
-
-
-cdef const uint64_t *arrange(MaskPlan *plan, cnp.ndarray bits, list words, int team) except NULL:
-    """Bring a packed mask into the order of the walk; return its words."""
-    cdef:
-        const uint64_t *source = <const uint64_t *> cnp.PyArray_DATA(bits)
-        Transposition *this
-        int i
-
-    for i in range(plan.transpositions):
-        this = &plan.transposition[i]
-        this.source = source
-        this.target = <uint64_t *> cnp.PyArray_DATA(words[i])
-        this.team = team
-        with nogil:
-            kernel.transpose(this)
-        source = this.target
-    return source
-
-
-cdef int launch(
-    const KernelArgs *args, cnp.ndarray x, cnp.ndarray y, const Walk *walk
-) except -1:
-    """Call the kernel on arrays."""
-    cdef Job job
-
-    job.args = args
-    job.x, job.y = <const char *> cnp.PyArray_DATA(x), <char *> cnp.PyArray_DATA(y)
-    job.size = cnp.PyArray_SIZE(x)
-    job.layout = NULL if walk.contiguous else &walk.layout
-    return run(&job)
-
-
-cdef int run(const Job *job) except -1:
-    """Call the kernel without the GIL, and let the gauge see a default call."""
-    cdef double since, took = 0, alone
-    cdef bint gauged = job.args.gauged
-
-    with nogil:
-        since = fd_seconds() if gauged else 0
-        alone = kernel.run(job)
-        if gauged:  # before the wait for the GIL, which says nothing of the team
-            took = fd_seconds() - since
-    if gauged:
-        gauge.record(job.args.team if alone else 1, took, alone)
-    return 0
-
-
-cdef int pack(const KernelArgs *args, cnp.ndarray bits, Py_ssize_t decisions) except -1:
-    """Draw a packed mask of so many decisions, by the call's key, p and offset."""
-    cdef:
-        KernelArgs packing = args[0]
-        Job job
-
-    packing.operation = PACK
-    packing.item_bits = 1
-    packing.mask = NULL
-    packing.nontemporal = False
-    if decisions < FD_PARALLEL_MIN_SIZE:
-        packing.team = 1
-        packing.gauged = False
-    job.x = job.y = <char *> cnp.PyArray_DATA(bits)
-    job.args = &packing
-    job.size = decisions
-    job.layout = NULL
-    return run(&job)
-
-
-cdef uint64_t check_offset(index, Py_ssize_t size) except? 1:
-    """The stream's index of the first element."""
-    if index and not 0 <= index <= 2**64 - max(size, 1):
-        raise ValueError(
-            f"offset must be 0 or more, and the last element's index below 2**64, but got {index}"
-        )
-    return index

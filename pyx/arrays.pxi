@@ -1,4 +1,11 @@
 """Arrays: which are accepted, which can be written into, and how they lie in memory."""
+cimport numpy as cnp
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
 cdef extern from "numpy/arrayobject.h":  # in the C API, but not in NumPy's own declarations
     cnp.ndarray PyArray_NewLikeArray(cnp.ndarray, cnp.NPY_ORDER, void *, int)
     cnp.ndarray PyArray_View(cnp.ndarray, void *, type)

@@ -2,7 +2,7 @@
 #ifndef FD_COPY_H
 #define FD_COPY_H
 
-#include "lanes.h"
+#include "platform.h"
 
 enum { FD_CACHE_LINE = 64 };
 

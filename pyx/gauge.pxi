@@ -1,4 +1,6 @@
 """Teams: how many threads a call works on, and whether a team has paid lately."""
+from fastdrop._keys cimport as_index
+from kernels cimport *
 
 # Default calls on so many elements or more wake a team.
 cdef enum:

@@ -1,4 +1,12 @@
 """Operations: which one a call uses, by its mode and dtype, and the numbers it computes with."""
+cimport numpy as cnp
+from libc.math cimport sqrt
+from libc.stdint cimport uint64_t
+
+from kernels cimport *
+from operations cimport *
+
+import numpy as np
 
 # The negative of SELU's limit (Klambauer et al. 2017, arXiv:1706.02515).
 cdef double ALPHA = 1.7580993408473766

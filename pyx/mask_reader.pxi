@@ -2,6 +2,7 @@
 from libc.stdint cimport UINT64_MAX, uint64_t
 
 from kernels cimport *
+from operations cimport PACK
 
 
 cdef struct PackedReader:

@@ -1,4 +1,11 @@
 """Masks: the shape of a drawn mask, the bits of a given one, and how each lies along x."""
+cimport numpy as cnp
+from libc.stdint cimport uint8_t, uint64_t
+
+from fastdrop._keys cimport as_index
+from kernels cimport *
+
+import numpy as np
 
 
 cpdef tuple as_noise_shape(noise_shape):

@@ -1,7 +1,7 @@
 """The walk: in which order the elements of a call are visited, and how its mask lies along it.
 
 x, the result and the mask are three operands over one index space. Choosing the walk is pure: these
-functions read shapes and strides only, and `explain` in _core.pyx tells what they choose.
+functions read shapes and strides only, and `explain` in carry_out.pxi tells what they choose.
 """
 cimport numpy as cnp
 
