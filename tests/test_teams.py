@@ -104,7 +104,7 @@ team = tasks() - one
 whole = team | {{str(os.getpid())}}
 team_began, began = ticks(team), ticks(whole)
 part = used = 0
-while team and (used < 20 or part < 0.25 and used < 500):  # a busy machine may let few run
+while team and (used < 20 or part < 0.1 and used < 500):  # a busy machine may let few run
     call(3)
     used = ticks(whole) - began
     part = (ticks(team) - team_began) / max(used, 1)
@@ -127,9 +127,10 @@ def check_team(name, run_python, level=None):
     one, three, part = started_threads(name, run_python, level)
     assert one == 0
     assert three == 2
-    # It would be two thirds, but a thread that wakes late finds less to do.
+    # Threads that do nothing have no part. It would be two thirds, but a thread that wakes late finds
+    # less to do, and an overlapping x is copied first.
     if len(os.sched_getaffinity(0)) > 1:
-        assert part >= 0.25
+        assert part >= 0.1
 
 
 @pytest.mark.parametrize("level", fastdrop.show_config("dicts")["cpu_levels"])
