@@ -173,7 +173,6 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
     if packed:
         decide_each(&decisions, source)
     else:
-        mask = once(mask)
-        decide_shared(&decisions, source, (<object> mask).shape)
+        mask = decide_by(&decisions, source, mask)
     bits = words_of(mask, packed, args.team)
     return carry_out(&args, source, result, &decisions, bits, None)

@@ -53,7 +53,7 @@ cpdef bint as_bool(value, str name) except -1:
 
 
 cdef uint64_t check_offset(index, Py_ssize_t size) except? 1:
-    """The stream's index of the first element."""
+    """Return the stream's index of the first element; raise if it is out of range."""
     if index and not 0 <= index <= 2**64 - max(size, 1):
         raise ValueError(
             f"offset must be 0 or more, and the last element's index below 2**64, but got {index}"

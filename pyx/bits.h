@@ -71,7 +71,7 @@ FD_OUTLINE void fd_set_spread(fd_spread *spread, int repeat)
     }
 }
 
-/* Return the lowest `count` bits, `repeat` apart. */
+/* Return the lowest bits, `repeat` apart: as many as begin in a word, `count` or one more. */
 FD_INLINE uint64_t fd_spread_bits(uint64_t bits, const fd_spread *spread)
 {
     bits &= 0xffffffff;
@@ -80,7 +80,7 @@ FD_INLINE uint64_t fd_spread_bits(uint64_t bits, const fd_spread *spread)
     return bits;
 }
 
-/* Return bits that are `repeat` apart as the lowest bits. */
+/* Return bits that are `repeat` apart, `count` or one more, as the lowest bits. */
 FD_INLINE uint64_t fd_gather_bits(uint64_t bits, const fd_spread *spread)
 {
     bits &= spread->mask[4];

@@ -11,7 +11,7 @@ from kernels cimport *
 
 cdef enum:
     BAND_ROWS = 512         # rows that are transposed together: a cache line of each result row
-    CHUNK_COLUMNS = 4096    # columns that are interleaved together
+    CHUNK_COLUMNS = 4096    # columns in a unit: a multiple of 64, so that units share no word
     MAX_SPREAD = 8          # for so few rows or columns, spreading bits is faster than squares
 
 
@@ -27,7 +27,7 @@ cdef void set_interleaving(Interleaving *this, int sequences) noexcept nogil:
     """Tabulate the words that 64 bits of each sequence fill."""
     cdef int word, sequence
 
-    fd_set_spread(&this.spread, max(sequences, 2))
+    fd_set_spread(&this.spread, sequences)
     for word in range(sequences):
         for sequence in range(sequences):
             this.index[word][sequence] = (64 * word - sequence + sequences - 1) // sequences
@@ -146,50 +146,29 @@ cdef inline void gather_columns(
         target[column * this.pitch // FD_WORD] = fd_little_endian(result)
 
 
-# Fewer rows than 64: the rows of the result have no gaps, so units have to end where words do.
+# Fewer rows than 64: the columns of all matrices follow one another without gaps. A unit is so many
+# columns that it ends where a word does.
 
 
-cdef Py_ssize_t matrices_to_a_word(const Transposition *this) noexcept nogil:
-    """Return how many matrices together fill whole words; 1 if there is only one matrix."""
-    cdef Py_ssize_t bits = this.rows * this.columns, matrices = FD_WORD
-
-    if this.matrices == 1:
-        return 1
-    while matrices > 1 and bits % 2 == 0:
-        bits //= 2
-        matrices //= 2
-    return matrices
-
-
-cdef Py_ssize_t interleave_units(const Transposition *this) noexcept nogil:
-    """Return the number of units: chunks of a matrix, or matrices that fill whole words."""
-    cdef Py_ssize_t together = matrices_to_a_word(this)
-
-    if together == 1:
-        return this.matrices * ((this.columns + CHUNK_COLUMNS - 1) // CHUNK_COLUMNS)
-    return (this.matrices + together - 1) // together
+cdef inline Py_ssize_t interleave_units(const Transposition *this) noexcept nogil:
+    return (this.matrices * this.columns + CHUNK_COLUMNS - 1) // CHUNK_COLUMNS
 
 
 cdef void interleave_unit(const Transposition *this, Py_ssize_t unit) noexcept nogil:
-    """Transpose a unit."""
+    """Transpose the next columns, of one matrix or of several."""
     cdef:
-        Py_ssize_t together = matrices_to_a_word(this), chunks, matrix, begin, end
+        Py_ssize_t at = CHUNK_COLUMNS * unit, column, count
+        Py_ssize_t end = min(at + CHUNK_COLUMNS, this.matrices * this.columns)
         fd_writer writer
 
+    writer.next = this.target + at * this.rows // FD_WORD
     writer.started = 0
     writer.count = 0
-    if together == 1:
-        chunks = (this.columns + CHUNK_COLUMNS - 1) // CHUNK_COLUMNS
-        matrix = unit // chunks
-        begin = CHUNK_COLUMNS * (unit % chunks)
-        end = min(begin + CHUNK_COLUMNS, this.columns)
-        writer.next = this.target + (matrix * this.columns + begin) * this.rows // FD_WORD
-        interleave(this, matrix, begin, end, &writer)
-    else:
-        matrix = unit * together
-        writer.next = this.target + matrix * this.columns * this.rows // FD_WORD
-        for matrix in range(matrix, min(matrix + together, this.matrices)):
-            interleave(this, matrix, 0, this.columns, &writer)
+    while at < end:
+        column = at % this.columns
+        count = min(end - at, this.columns - column)
+        interleave(this, at // this.columns, column, column + count, &writer)
+        at += count
     fd_flush(&writer)
 
 

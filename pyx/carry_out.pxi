@@ -65,12 +65,14 @@ def explain(x, out=None, *, noise_shape=None, mask=None, scale=True, num_threads
     set_team(&args, num_threads, cnp.PyArray_SIZE(source))
     shape = None if noise_shape is None else check_noise(source, as_noise_shape(noise_shape))
     if mask is not None:
-        shape = (<object> once(mask)).shape
-    if shape is None:
+        check_mask(source, mask, False)
+        decide_by(&decisions, source, mask)
+    elif shape is None:
         decide_each(&decisions, source)
     else:
         decide_shared(&decisions, source, shape)
-    target = as_base_array(np.empty_like(source) if out is None else out)
+    result = output_array(x, source, False, out, True)
+    target = np.empty_like(source) if result is None else as_base_array(result)
     choose(&choice, &args, source, target, &decisions, mask is not None, out is None)
     return {
         "threads": args.team,
@@ -120,7 +122,9 @@ cdef int launch(
     job.args = args
     job.x, job.y = <const char *> cnp.PyArray_DATA(x), <char *> cnp.PyArray_DATA(y)
     job.size = cnp.PyArray_SIZE(x)
-    job.layout = NULL if walk.contiguous else &walk.layout
+    job.layout = NULL
+    if not walk.contiguous:
+        job.layout = &walk.layout
     return run(&job)
 
 

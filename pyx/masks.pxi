@@ -99,10 +99,26 @@ cdef int check_mask(cnp.ndarray x, cnp.ndarray mask, bint packed) except -1:
     return 0
 
 
-cdef cnp.ndarray once(cnp.ndarray mask):
-    """Return a mask without the repetitions that broadcasting made along axes of stride 0."""
+cdef cnp.ndarray decide_by(Decisions *decisions, cnp.ndarray x, cnp.ndarray mask):
+    """Describe a given mask, and return it as one run of bools, in the order of its memory.
+
+    Repetitions that broadcasting made along axes of stride 0 are left out.
+    """
+    cdef int axis, missing = cnp.PyArray_NDIM(x) - cnp.PyArray_NDIM(mask)
+
     parts = [slice(None if stride else 1) for stride in (<object> mask).strides]
-    return np.ascontiguousarray(mask[(*parts, ...)])  # with the dots a 0-d mask stays an array
+    mask = mask[(*parts, ...)]  # with the dots a 0-d mask stays an array
+    order = sorted(range(mask.ndim), key=[-abs(n) for n in (<object> mask).strides].__getitem__)
+    mask = np.ascontiguousarray(mask.transpose(order))
+    decisions.each = False
+    decisions.count = cnp.PyArray_SIZE(mask)
+    for axis in range(missing):
+        decisions.strides[axis] = 0
+    for i, axis in enumerate(order):
+        decisions.strides[missing + axis] = (
+            0 if cnp.PyArray_DIM(mask, i) == 1 else cnp.PyArray_STRIDE(mask, i)
+        )
+    return mask
 
 
 cdef cnp.ndarray words_of(cnp.ndarray mask, bint packed, int team):

@@ -59,7 +59,7 @@ def operations_pxd():
     types = [f"    fd_{o.name}" for o in OPERATIONS]
     return "\n".join(
         [
-            *("cdef enum:", "    PACK  # makes a packed mask; its element is a keep word"),
+            *("cdef enum:", "    PACK = 0  # makes a packed mask; in a table of operations: none"),
             *(*numbers, "    OPERATION_COUNT", ""),
             *(
                 'cdef extern from "apply.h" nogil:',

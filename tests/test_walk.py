@@ -120,3 +120,17 @@ def test_every_layout_is_for_the_team():
     for array in layouts:
         assert _core.explain(array, num_threads=3)["threads"] == 3
     assert _core.explain(x.T, noise_shape=(None, 1), num_threads=3)["threads"] == 3
+
+
+def test_a_mask_in_the_memory_order_of_x_is_not_transposed():
+    x, mask = np.ones((100, 200), order="F"), np.ones((100, 200), bool, order="F")
+    assert walk(x, mask=mask) == chosen(contiguous=True, transpositions=0)
+    assert walk(x, mask=np.ascontiguousarray(mask)) == chosen(contiguous=True, transpositions=1)
+
+
+def test_to_explain_arrays_that_do_not_fit_is_refused():
+    x = np.ones((3, 40, 4)).T
+    with pytest.raises(ValueError, match="out must have x's shape"):
+        _core.explain(x, np.ones(()))
+    with pytest.raises(ValueError, match="mask must broadcast"):
+        _core.explain(x, mask=np.ones((1, *x.shape), bool))
