@@ -127,8 +127,8 @@ def check_team(name, run_python, level=None):
     one, three, part = started_threads(name, run_python, level)
     assert one == 0
     assert three == 2
-    # Threads that do nothing have no part. It would be two thirds, but a thread that wakes late finds
-    # less to do, and an overlapping x is copied first.
+    # Threads that do nothing have no part. It would be two thirds, but a thread that wakes late
+    # finds less to do, and an overlapping x is copied first.
     if len(os.sched_getaffinity(0)) > 1:
         assert part >= 0.1
 
