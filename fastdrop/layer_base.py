@@ -146,7 +146,7 @@ class Layer:
         """
         if self._last is None:
             raise RuntimeError(
-                "backward needs a forward that succeeded before it: there is no mask"
+                "backward needs a forward call that succeeded before it: there is no mask yet"
             )
         shape, p, training, key, options = self._last
         grad = _core.as_array(grad, False, "grad")

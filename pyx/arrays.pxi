@@ -170,12 +170,12 @@ cdef object output_array(x, cnp.ndarray source, bint inplace, out, bint writes):
     """Return the array to write into, or None for a fresh one; reject one that cannot hold it."""
     if out is not None:
         check_out(source, inplace, out)
-        check_writable(as_base_array(out), "out")
+        check_writable(as_base_array(out), "out", "no out")
         return out
     if not inplace:
         return None
     if writes:
-        check_writable(source, "x, to be dropped in place,")
+        check_writable(source, "x", "inplace=False")
     return x
 
 
@@ -204,10 +204,10 @@ cdef object clear(cnp.ndarray source, result):
     return result
 
 
-cdef int check_writable(cnp.ndarray y, str name) except -1:
-    """Reject an array that cannot hold a result."""
+cdef int check_writable(cnp.ndarray y, str name, str instead) except -1:
+    """Reject an array that cannot hold a result; `instead` is what else may be passed."""
     if not cnp.PyArray_ISWRITEABLE(y):
-        raise ValueError(f"{name} is read-only: pass a writable array, or drop out of place")
+        raise ValueError(f"{name} is read-only: pass a writable array, or {instead}")
     if not cnp.PyArray_IS_C_CONTIGUOUS(y) and shares_elements(y):
         raise ValueError(
             f"{name} has elements that share memory or interleave (shape {(<object> y).shape}, "
