@@ -44,17 +44,18 @@ cdef bint is_bfloat16(cnp.ndarray x):
 
 
 cdef enum:
-    BFLOAT16 = 0        # in the tables below; NumPy's number 0 is bool, which is never scaled
     FLOAT16 = cnp.NPY_FLOAT16
     FLOAT32 = cnp.NPY_FLOAT32
     FLOAT64 = cnp.NPY_FLOAT64
     COMPLEX64 = cnp.NPY_COMPLEX64
     COMPLEX128 = cnp.NPY_COMPLEX128
-    MAX_TYPE = 64       # above NumPy's own type numbers
+    MAX_TYPE = 64       # above NumPy's own type numbers, and below those of added types
+    BFLOAT16 = MAX_TYPE - 1
     MAX_ITEM_BYTES = 32
 
-# The operation that selects elements of so many bytes, and those that scale or shift a dtype; PACK
-# if there is none. For an operation that shifts: the function that gives the bits of a number.
+# The operation that selects elements of a size in bytes, and the operations that scale or shift a
+# dtype by its number; PACK means that there is none. For each operation that shifts, the function
+# that returns a number's bits in its dtype.
 cdef int[MAX_ITEM_BYTES + 1] select_by
 cdef int[MAX_TYPE] scale_by
 cdef int[MAX_TYPE] shift_by
@@ -81,7 +82,7 @@ cdef int set_operation(KernelArgs *args, cnp.ndarray x, Mode mode, double p) exc
     if mode == MASK:
         if size <= MAX_ITEM_BYTES:
             args.operation = select_by[size]
-    elif number < MAX_TYPE and number != cnp.NPY_BOOL or is_bfloat16(x):
+    elif number < MAX_TYPE:
         if mode == DROPOUT:
             args.operation = scale_by[number]
         elif shift_by[number] != PACK:
