@@ -41,7 +41,10 @@ def dropout(
     out: Any,
     noise_shape: Any,
     scale: Any,
+    fill: Any,
     offset: Any,
+    origin: Any,
+    full_shape: Any,
     return_key: Any,
     num_threads: Any,
 ) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
@@ -59,7 +62,14 @@ def alpha_dropout(
     num_threads: Any,
 ) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
 def keep_mask(
-    shape: tuple[int, ...], p: Any, rng: Any, offset: Any, is_packed: Any, num_threads: Any
+    shape: tuple[int, ...],
+    p: Any,
+    rng: Any,
+    offset: Any,
+    origin: Any,
+    full_shape: Any,
+    is_packed: Any,
+    num_threads: Any,
 ) -> Any: ...
 def apply_mask(
     x: Any,
@@ -69,6 +79,7 @@ def apply_mask(
     out: Any,
     is_packed: Any,
     scales: Any,
+    filling: Any,
     num_threads: Any,
 ) -> NDArray[Any]: ...
 def explain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _core
 from fastdrop.keys import Key, RNGLike
-from fastdrop.signatures import DType, Probability, Result, ScaleOptions, Shape, typed_like
+from fastdrop.signatures import ChannelOptions, DType, Probabilities, Result, Shape, typed_like
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -18,63 +19,66 @@ if TYPE_CHECKING:
 @overload
 def dropout1d(
     x: np.ndarray[Shape, DType],
-    p: Probability = ...,
+    p: Probabilities = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
     return_key: Literal[False] = ...,
-    **options: Unpack[ScaleOptions],
+    **options: Unpack[ChannelOptions],
 ) -> np.ndarray[Shape, DType]: ...
 @overload
 def dropout1d(
     x: ArrayLike,
-    p: Probability = ...,
+    p: Probabilities = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
     return_key: Literal[False] = ...,
-    **options: Unpack[ScaleOptions],
+    **options: Unpack[ChannelOptions],
 ) -> NDArray[Any]: ...
 @overload
 def dropout1d(
     x: np.ndarray[Shape, DType],
-    p: Probability = ...,
+    p: Probabilities = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
     return_key: Literal[True],
-    **options: Unpack[ScaleOptions],
+    **options: Unpack[ChannelOptions],
 ) -> tuple[np.ndarray[Shape, DType], Key | None]: ...
 @overload
 def dropout1d(
     x: ArrayLike,
-    p: Probability = ...,
+    p: Probabilities = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
     return_key: Literal[True],
-    **options: Unpack[ScaleOptions],
+    **options: Unpack[ChannelOptions],
 ) -> tuple[NDArray[Any], Key | None]: ...
 @overload
 def dropout1d(
     x: ArrayLike,
-    p: Probability = ...,
+    p: Probabilities = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
     return_key: bool,
-    **options: Unpack[ScaleOptions],
+    **options: Unpack[ChannelOptions],
 ) -> Result: ...
 def dropout1d(
     x: ArrayLike,
-    p: Probability = 0.5,
+    p: Probabilities = 0.5,
     training: bool = True,
     inplace: bool = False,
     *,
     rng: RNGLike = None,
     out: NDArray[Any] | None = None,
     scale: bool = True,
+    fill: ArrayLike = 0,
     offset: SupportsIndex = 0,
+    origin: Sequence[SupportsIndex] | None = None,
+    full_shape: Sequence[SupportsIndex] | None = None,
     return_key: bool = False,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -85,8 +89,9 @@ def dropout1d(
     x : array_like
         Of shape (N, C, L) or (C, L), and a dtype as for `dropout`. Each channel, of
         shape (L,), is dropped or kept as a whole.
-    p, training, inplace, rng, out, scale, return_key, num_threads
-        As for `dropout`.
+    p, training, inplace, rng, out, scale, fill, origin, full_shape, return_key, num_threads
+        As for `dropout`. An array p must broadcast to the mask, which has the length 1 in the axes
+        that belong to a channel.
     offset : int, optional
         Position of the first channel's decision in the mask's stream, 0 or more.
 
@@ -120,21 +125,37 @@ def dropout1d(
     x = _core.as_array(x, inplace)
     shape = _channel_noise(x, "dropout1d", "L")
     return _core.dropout(
-        x, p, training, inplace, rng, out, shape, scale, offset, return_key, num_threads
+        x,
+        p,
+        training,
+        inplace,
+        rng,
+        out,
+        shape,
+        scale,
+        fill,
+        offset,
+        origin,
+        full_shape,
+        return_key,
+        num_threads,
     )
 
 
 @typed_like(dropout1d)
 def dropout2d(
     x: ArrayLike,
-    p: Probability = 0.5,
+    p: Probabilities = 0.5,
     training: bool = True,
     inplace: bool = False,
     *,
     rng: RNGLike = None,
     out: NDArray[Any] | None = None,
     scale: bool = True,
+    fill: ArrayLike = 0,
     offset: SupportsIndex = 0,
+    origin: Sequence[SupportsIndex] | None = None,
+    full_shape: Sequence[SupportsIndex] | None = None,
     return_key: bool = False,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -145,8 +166,9 @@ def dropout2d(
     x : array_like
         Of shape (N, C, H, W) or (C, H, W), and a dtype as for `dropout`. Each channel, of
         shape (H, W), is dropped or kept as a whole.
-    p, training, inplace, rng, out, scale, return_key, num_threads
-        As for `dropout`.
+    p, training, inplace, rng, out, scale, fill, origin, full_shape, return_key, num_threads
+        As for `dropout`. An array p must broadcast to the mask, which has the length 1 in the axes
+        that belong to a channel.
     offset : int, optional
         Position of the first channel's decision in the mask's stream, 0 or more.
 
@@ -181,21 +203,37 @@ def dropout2d(
     x = _core.as_array(x, inplace)
     shape = _channel_noise(x, "dropout2d", "H, W")
     return _core.dropout(
-        x, p, training, inplace, rng, out, shape, scale, offset, return_key, num_threads
+        x,
+        p,
+        training,
+        inplace,
+        rng,
+        out,
+        shape,
+        scale,
+        fill,
+        offset,
+        origin,
+        full_shape,
+        return_key,
+        num_threads,
     )
 
 
 @typed_like(dropout1d)
 def dropout3d(
     x: ArrayLike,
-    p: Probability = 0.5,
+    p: Probabilities = 0.5,
     training: bool = True,
     inplace: bool = False,
     *,
     rng: RNGLike = None,
     out: NDArray[Any] | None = None,
     scale: bool = True,
+    fill: ArrayLike = 0,
     offset: SupportsIndex = 0,
+    origin: Sequence[SupportsIndex] | None = None,
+    full_shape: Sequence[SupportsIndex] | None = None,
     return_key: bool = False,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -206,8 +244,9 @@ def dropout3d(
     x : array_like
         Of shape (N, C, D, H, W) or (C, D, H, W), and a dtype as for `dropout`. Each channel, of
         shape (D, H, W), is dropped or kept as a whole.
-    p, training, inplace, rng, out, scale, return_key, num_threads
-        As for `dropout`.
+    p, training, inplace, rng, out, scale, fill, origin, full_shape, return_key, num_threads
+        As for `dropout`. An array p must broadcast to the mask, which has the length 1 in the axes
+        that belong to a channel.
     offset : int, optional
         Position of the first channel's decision in the mask's stream, 0 or more.
 
@@ -241,15 +280,28 @@ def dropout3d(
     x = _core.as_array(x, inplace)
     shape = _channel_noise(x, "dropout3d", "D, H, W")
     return _core.dropout(
-        x, p, training, inplace, rng, out, shape, scale, offset, return_key, num_threads
+        x,
+        p,
+        training,
+        inplace,
+        rng,
+        out,
+        shape,
+        scale,
+        fill,
+        offset,
+        origin,
+        full_shape,
+        return_key,
+        num_threads,
     )
 
 
-def _channel_noise(x: NDArray[Any], name: str, axes: str) -> tuple[int, ...]:
+def _channel_noise(x: NDArray[Any], name: str, axes: str) -> tuple[int | None, ...]:
     """Return the noise shape of an array whose last axes, named `axes`, belong to its channels."""
     shape, inner = _core.as_base_array(x).shape, len(axes.split())
     if len(shape) not in (inner + 1, inner + 2):
         raise ValueError(
             f"{name} takes x of shape (N, C, {axes}) or (C, {axes}), but its shape is {shape}"
         )
-    return shape[: len(shape) - inner] + (1,) * inner
+    return (None,) * (len(shape) - inner) + (1,) * inner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
 import numpy as np
@@ -11,7 +12,15 @@ from fastdrop import _core
 from fastdrop.alpha import alpha_dropout, feature_alpha_dropout, feature_noise
 from fastdrop.channels import dropout1d, dropout2d, dropout3d
 from fastdrop.keys import Key, RNGLike
-from fastdrop.signatures import DropoutOptions, DType, NoiseShape, Probability, Result, Shape
+from fastdrop.signatures import (
+    DropoutOptions,
+    DType,
+    NoiseShape,
+    Probabilities,
+    Probability,
+    Result,
+    Shape,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DType",
     "NoiseShape",
+    "Probabilities",
     "Probability",
     "Shape",
     "alpha_dropout",
@@ -34,7 +44,7 @@ __all__ = [
 @overload
 def dropout(
     x: np.ndarray[Shape, DType],
-    p: Probability = ...,
+    p: Probabilities = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
@@ -44,7 +54,7 @@ def dropout(
 @overload
 def dropout(
     x: ArrayLike,
-    p: Probability = ...,
+    p: Probabilities = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
@@ -54,7 +64,7 @@ def dropout(
 @overload
 def dropout(
     x: np.ndarray[Shape, DType],
-    p: Probability = ...,
+    p: Probabilities = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
@@ -64,7 +74,7 @@ def dropout(
 @overload
 def dropout(
     x: ArrayLike,
-    p: Probability = ...,
+    p: Probabilities = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
@@ -74,7 +84,7 @@ def dropout(
 @overload
 def dropout(
     x: ArrayLike,
-    p: Probability = ...,
+    p: Probabilities = ...,
     training: bool = ...,
     inplace: bool = ...,
     *,
@@ -83,7 +93,7 @@ def dropout(
 ) -> Result: ...
 def dropout(
     x: ArrayLike,
-    p: Probability = 0.5,
+    p: Probabilities = 0.5,
     training: bool = True,
     inplace: bool = False,
     *,
@@ -91,7 +101,10 @@ def dropout(
     out: NDArray[Any] | None = None,
     noise_shape: NoiseShape | None = None,
     scale: bool = True,
+    fill: ArrayLike = 0,
     offset: SupportsIndex = 0,
+    origin: Sequence[SupportsIndex] | None = None,
+    full_shape: Sequence[SupportsIndex] | None = None,
     return_key: bool = False,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -108,8 +121,10 @@ def dropout(
         complex64 or complex128, or, with ``scale=False``, any numeric dtype of fixed size,
         including bool and integers. Lists, DataFrames, tensors and the like are converted as by
         `numpy.asarray`.
-    p : float, optional
-        Probability of an element to be dropped, in [0, 1]. It is met exactly, to 2**-80.
+    p : float or array_like of float, optional
+        Probability of an element to be dropped, in [0, 1]. It is met exactly, to 2**-80. An array
+        has a probability for each element, or for each feature, channel and so on: it must
+        broadcast to x's shape or, with `noise_shape`, to that.
     training : bool, optional
         If false, nothing is drawn, and x itself is returned (or `out` with x's values). The same
         holds for p = 0.
@@ -129,11 +144,20 @@ def dropout(
         1. All elements along an axis of 1 share a decision.
     scale : bool, optional
         If false, kept elements are unchanged, in any numeric dtype.
+    fill : array_like, optional
+        What a dropped element becomes, by default 0: a number that x's dtype can hold, such as NaN
+        for a missing value, or an array that broadcasts to x's shape, such as a color for images
+        whose last axis is the channels.
     offset : int, optional
         Position of x's first element in the mask's stream, 0 or more; with `noise_shape`, of the
         first decision. It counts elements in C order: if an array is cut into pieces that are
         contiguous in that order, such as blocks of rows, the results of the pieces with their
         offsets equal the result of the whole array.
+    origin, full_shape : sequence of int, optional
+        x is the block of a larger array of shape `full_shape` that begins at the index `origin`:
+        the result equals that block of the whole array's result. So the pieces of any array, cut
+        along any axes, can be dropped apart. `noise_shape` and p are those of the block; along an
+        axis of 1 in `noise_shape` all blocks share their decisions.
     return_key : bool, optional
         Return a pair of the result and the call's key. The same call with ``rng=key`` has the
         same mask.
@@ -144,10 +168,10 @@ def dropout(
     -------
     y : ndarray
         x, `out`, or a new array of x's shape, dtype and layout (as `numpy.empty_like` makes).
-        A dropped element is +0, even if x is NaN or infinite. A kept element is ``x * s`` with
-        ``s = 1 / (1 - p)`` computed in double precision and rounded once to x's dtype (for complex
-        x, to the dtype of its parts). For float16 and bfloat16 s is a float32, and the product is
-        computed in float32 and rounded once.
+        A dropped element is +0, even if x is NaN or infinite, or `fill`. A kept element is
+        ``x * s`` with ``s = 1 / (1 - p)``, of its own p, computed in double precision and rounded
+        once to x's dtype (for complex x, to the dtype of its parts). For float16 and bfloat16 s is
+        a float32, and the product is computed in float32 and rounded once.
     key : Key or None
         Only with ``return_key=True``; None if nothing was drawn.
 
@@ -156,7 +180,9 @@ def dropout(
     ValueError
         If p is outside [0, 1] or NaN; if `out` has another shape or comes with ``inplace=True``; if
         the array to write into is read-only or has elements that share memory; if `noise_shape`
-        does not fit x; if a seed is negative or an empty sequence; if `offset` is negative or
+        does not fit x; if p or `fill` do not broadcast; if x's dtype cannot hold `fill`, such as
+        NaN in an integer; if the block of `origin` does not lie inside `full_shape`, or only one of
+        the two is given; if a seed is negative or an empty sequence; if `offset` is negative or
         `num_threads` less than 1.
     TypeError
         If x is not numeric or cannot be scaled; if x or `out` is a masked array, whose mask would
@@ -194,11 +220,35 @@ def dropout(
     array([[ 2.,  4.,  6.],
            [ 0.,  0.,  0.],
            [14., 16., 18.]])
+    >>> fastdrop.dropout(x, [0, 0.5, 1], rng=1, fill=np.nan)  # a probability per column
+    array([[ 1.,  4., nan],
+           [ 4., 10., nan],
+           [ 7., nan, nan]])
     >>> image = np.full((2, 4, 3), 200, np.uint8)
     >>> fastdrop.dropout(image, 0.5, rng=3, noise_shape=(2, 4, 1), scale=False)[:, :, 0]
     array([[200, 200, 200,   0],
            [  0,   0, 200, 200]], dtype=uint8)
+
+    A block of a larger array, here its last column, as of the whole array:
+
+    >>> fastdrop.dropout(x[:, 2:], 0.5, rng=1, origin=(0, 2), full_shape=(3, 3))
+    array([[6.],
+           [0.],
+           [0.]])
     """
     return _core.dropout(
-        x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
+        x,
+        p,
+        training,
+        inplace,
+        rng,
+        out,
+        noise_shape,
+        scale,
+        fill,
+        offset,
+        origin,
+        full_shape,
+        return_key,
+        num_threads,
     )

@@ -12,16 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 from fastdrop import _core
 from fastdrop._keys import as_index
 from fastdrop.keys import RNGLike
-from fastdrop.signatures import DType, Probability, Shape
+from fastdrop.signatures import DType, Probabilities, Shape
 
 
 @overload
 def keep_mask(
     shape: SupportsIndex | Sequence[SupportsIndex],
-    p: Probability = ...,
+    p: Probabilities = ...,
     *,
     rng: RNGLike = ...,
     offset: SupportsIndex = ...,
+    origin: Sequence[SupportsIndex] | None = ...,
+    full_shape: Sequence[SupportsIndex] | None = ...,
     packed: Literal[False] = ...,
     num_threads: SupportsIndex | None = ...,
 ) -> NDArray[np.bool_]: ...
@@ -30,10 +32,12 @@ def keep_mask(
 @overload
 def keep_mask(
     shape: SupportsIndex | Sequence[SupportsIndex],
-    p: Probability = ...,
+    p: Probabilities = ...,
     *,
     rng: RNGLike = ...,
     offset: SupportsIndex = ...,
+    origin: Sequence[SupportsIndex] | None = ...,
+    full_shape: Sequence[SupportsIndex] | None = ...,
     packed: Literal[True],
     num_threads: SupportsIndex | None = ...,
 ) -> NDArray[np.uint8]: ...
@@ -42,10 +46,12 @@ def keep_mask(
 @overload
 def keep_mask(
     shape: SupportsIndex | Sequence[SupportsIndex],
-    p: Probability = ...,
+    p: Probabilities = ...,
     *,
     rng: RNGLike = ...,
     offset: SupportsIndex = ...,
+    origin: Sequence[SupportsIndex] | None = ...,
+    full_shape: Sequence[SupportsIndex] | None = ...,
     packed: bool,
     num_threads: SupportsIndex | None = ...,
 ) -> NDArray[Any]: ...
@@ -53,10 +59,12 @@ def keep_mask(
 
 def keep_mask(
     shape: SupportsIndex | Sequence[SupportsIndex],
-    p: Probability = 0.5,
+    p: Probabilities = 0.5,
     *,
     rng: RNGLike = None,
     offset: SupportsIndex = 0,
+    origin: Sequence[SupportsIndex] | None = None,
+    full_shape: Sequence[SupportsIndex] | None = None,
     packed: bool = False,
     num_threads: SupportsIndex | None = None,
 ) -> NDArray[Any]:
@@ -66,12 +74,16 @@ def keep_mask(
     ----------
     shape : int or sequence of int
         The mask's shape.
-    p : float, optional
-        Probability of an element to be dropped, in [0, 1].
+    p : float or array_like of float, optional
+        Probability of an element to be dropped, in [0, 1]. An array must broadcast to `shape`:
+        then the mask holds independent draws of Bernoulli distributions, True with probability
+        1 - p.
     rng : optional
         Source of the key, as for `dropout`.
     offset : int, optional
         Position of the first element in the mask's stream, 0 or more.
+    origin, full_shape : sequence of int, optional
+        Where the mask lies in that of a larger array, as for `dropout`.
     packed : bool, optional
         Return bits instead of bools, 8 decisions per byte.
     num_threads : int, optional
@@ -87,7 +99,8 @@ def keep_mask(
     Raises
     ------
     ValueError
-        If p is outside [0, 1] or NaN, `shape`, `offset` or a seed negative, `num_threads` less
+        If p is outside [0, 1] or NaN, or does not broadcast to `shape`; if `shape`, `offset` or a
+        seed is negative; if the mask does not lie inside `full_shape`; if `num_threads` is less
         than 1.
     TypeError
         If `rng` or another argument is of the wrong type.
@@ -111,7 +124,9 @@ def keep_mask(
     array([[1, 0, 1, 0],
            [1, 1, 0, 0]], dtype=uint8)
     """
-    result: NDArray[Any] = _core.keep_mask(_check_shape(shape), p, rng, offset, packed, num_threads)
+    result: NDArray[Any] = _core.keep_mask(
+        _check_shape(shape), p, rng, offset, origin, full_shape, packed, num_threads
+    )
     return result
 
 
@@ -119,12 +134,13 @@ def keep_mask(
 def apply_mask(
     x: np.ndarray[Shape, DType],
     mask: ArrayLike,
-    p: Probability,
+    p: Probabilities,
     *,
     inplace: bool = ...,
     out: NDArray[Any] | None = ...,
     packed: bool = ...,
     scale: bool = ...,
+    fill: ArrayLike = ...,
     num_threads: SupportsIndex | None = ...,
 ) -> np.ndarray[Shape, DType]: ...
 
@@ -133,12 +149,13 @@ def apply_mask(
 def apply_mask(
     x: ArrayLike,
     mask: ArrayLike,
-    p: Probability,
+    p: Probabilities,
     *,
     inplace: bool = ...,
     out: NDArray[Any] | None = ...,
     packed: bool = ...,
     scale: bool = ...,
+    fill: ArrayLike = ...,
     num_threads: SupportsIndex | None = ...,
 ) -> NDArray[Any]: ...
 
@@ -146,12 +163,13 @@ def apply_mask(
 def apply_mask(
     x: ArrayLike,
     mask: ArrayLike,
-    p: Probability,
+    p: Probabilities,
     *,
     inplace: bool = False,
     out: NDArray[Any] | None = None,
     packed: bool = False,
     scale: bool = True,
+    fill: ArrayLike = 0,
     num_threads: SupportsIndex | None = None,
 ) -> NDArray[Any]:
     """Zero the elements where a mask is False and scale the others by 1/(1-p).
@@ -165,9 +183,10 @@ def apply_mask(
         Of dtype bool, True for kept elements, with a shape that broadcasts to x's. With
         ``packed=True``, (x.size + 7) // 8 bytes in a one-dimensional array of uint8, as from
         `keep_mask`.
-    p : float
+    p : float or array_like of float
         Drop probability of the mask, in [0, 1], which determines the scale 1/(1-p). With 0 nothing
-        is scaled. With 1 the result is 0 whatever the mask.
+        is scaled. With 1 elements are dropped whatever the mask. An array must broadcast to x's
+        shape, and gives each element its own scale.
     inplace : bool, optional
         Write into x, and return it.
     out : ndarray, optional
@@ -176,6 +195,8 @@ def apply_mask(
         Whether `mask` holds bits.
     scale : bool, optional
         If false, kept elements are unchanged, whatever p.
+    fill : array_like, optional
+        What a dropped element becomes, as for `dropout`.
     num_threads : int, optional
         Number of threads, 1 or more; by default `get_num_threads`, and one for a small x.
 
@@ -207,11 +228,13 @@ def apply_mask(
            [10., 12.,  0.,  0.]])
     >>> np.array_equal(fastdrop.apply_mask(x, mask, 0.5), fastdrop.dropout(x, 0.5, rng=10))
     True
-    >>> fastdrop.apply_mask(np.arange(8).reshape(2, 4), [[True], [False]], p=0)
-    array([[0, 1, 2, 3],
-           [0, 0, 0, 0]])
+    >>> fastdrop.apply_mask(np.arange(8).reshape(2, 4), [[True], [False]], p=0, fill=-1)
+    array([[ 0,  1,  2,  3],
+           [-1, -1, -1, -1]])
     """
-    result: NDArray[Any] = _core.apply_mask(x, mask, p, inplace, out, packed, scale, num_threads)
+    result: NDArray[Any] = _core.apply_mask(
+        x, mask, p, inplace, out, packed, scale, fill, num_threads
+    )
     return result
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, SupportsIndex, TypeAlias, TypedDict, TypeVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastdrop.keys import Key, RNGLike
 
 Probability: TypeAlias = float | np.floating[Any]
+Probabilities: TypeAlias = ArrayLike
 NoiseShape: TypeAlias = Sequence[SupportsIndex | None] | NDArray[np.integer[Any]]
 Result: TypeAlias = NDArray[Any] | tuple[NDArray[Any], Key | None]
 
@@ -34,13 +35,16 @@ class NoiseOptions(Options, total=False):
     noise_shape: NoiseShape | None
 
 
-class ScaleOptions(Options, total=False):
+class ChannelOptions(Options, total=False):
     """Those of `dropout1d`, `dropout2d` and `dropout3d`."""
 
     scale: bool
+    fill: ArrayLike
+    origin: Sequence[SupportsIndex] | None
+    full_shape: Sequence[SupportsIndex] | None
 
 
-class DropoutOptions(NoiseOptions, ScaleOptions, total=False):
+class DropoutOptions(NoiseOptions, ChannelOptions, total=False):
     """Those of `dropout`."""
 
 

@@ -17,9 +17,11 @@ import numpy as np
 
 include "arguments.pxi"
 include "arrays.pxi"
+include "probabilities.pxi"
 include "walk.pxi"
 include "masks.pxi"
 include "job.pxi"
+include "fill.pxi"
 include "gauge.pxi"
 include "carry_out.pxi"
 
@@ -46,12 +48,14 @@ def stay_serial():
 
 
 def dropout(
-    x, p, training, inplace, rng, out, noise_shape, scale, offset, return_key, num_threads
+    x, p, training, inplace, rng, out, noise_shape, scale, fill, offset, origin, full_shape,
+    return_key, num_threads,
 ):
     """What `fastdrop.functional.dropout` documents."""
     cdef Mode mode = DROPOUT if as_bool(scale, "scale") else MASK
     return drop(
-        x, p, training, inplace, rng, out, noise_shape, mode, offset, return_key, num_threads
+        x, p, training, inplace, rng, out, noise_shape, mode, fill, offset, origin, full_shape,
+        return_key, num_threads,
     )
 
 
@@ -61,41 +65,46 @@ def alpha_dropout(
     """What `fastdrop.functional.alpha_dropout` documents, or how a gradient passes through it."""
     cdef Mode mode = ALPHA_DROPOUT_GRAD if gradient else ALPHA_DROPOUT
     return drop(
-        x, p, training, inplace, rng, out, noise_shape, mode, offset, return_key, num_threads
+        x, check_probability(p), training, inplace, rng, out, noise_shape, mode, 0, offset, None,
+        None, return_key, num_threads,
     )
 
 
 cdef object drop(
-    x, p, trains, in_place, rng, out, noise_shape, Mode mode, offset, returns_key, num_threads
+    x, p, trains, in_place, rng, out, noise_shape, Mode mode, filling, offset, origin, full_shape,
+    returns_key, num_threads,
 ):
     """Decide by chance which elements are dropped."""
     cdef:
-        double probability = check_probability(p)
+        cnp.ndarray source, fill, each = as_probabilities(p)
+        double probability = 0.5 if each is not None else check_probability(p)
         object index = as_index(offset, "offset")
         object result
-        cnp.ndarray source
         KeySource keys
         Py_ssize_t size
         Decisions decisions
         bint inplace = as_bool(in_place, "inplace"), return_key = as_bool(returns_key, "return_key")
-        bint drops = as_bool(trains, "training") and probability > 0
+        bint drops = as_bool(trains, "training")
         KernelArgs args
+        tuple noise, region, shape
 
     # What runs the caller's own code comes first: afterwards no array can change under the checks.
     keys = as_key_source(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
     noise = None if noise_shape is None else as_noise_shape(noise_shape)
+    region = as_region(origin, full_shape)
     x = as_array(x, inplace)
     source = as_base_array(x)
+    fill = as_fill(filling, source)
     size = cnp.PyArray_SIZE(source)
     if noise is not None:
-        noise = check_noise(source, noise)
-    if noise is None:
-        decide_each(&decisions, source)
-    else:
-        decide_shared(&decisions, source, noise)
-    args.offset = check_offset(index, decisions.count)
+        check_noise(source, noise)
+    shape = decide(&decisions, source, noise)
+    args.offset = place(&decisions, (<object> source).shape, noise, region, index)
+    if each is not None:
+        each = fit_probabilities(each, shape, &probability)
+    drops = drops and probability > 0
     set_team(&args, num_threads, size)
     result = output_array(x, source, inplace, out, drops)
 
@@ -108,33 +117,44 @@ cdef object drop(
     if probability < 1:
         set_operation(&args, source, mode, probability)
     if probability == 1 or size == 0:
-        result = clear(source, result)
+        result = clear(source, result, fill)
         return (result, None) if return_key else result
 
-    fd_set_probability(&args.params, probability)
-    result = carry_out(&args, source, result, &decisions, None, keys)
+    if each is None:
+        fd_set_probability(&args.params, probability)
+    fill = set_fill(&args, source, fill, each)
+    result = carry_out(&args, source, result, &decisions, shape, None, keys, fill, each)
     return (result, key_of_words(args.params.k0, args.params.k1)) if return_key else result
 
 
-def keep_mask(shape, p, rng, offset, is_packed, num_threads):
+def keep_mask(shape, p, rng, offset, origin, full_shape, is_packed, num_threads):
     """What `fastdrop.masks.keep_mask` documents, of a shape that is a tuple."""
     cdef:
-        double probability = check_probability(p)
+        cnp.ndarray each = as_probabilities(p), bits
+        double probability = 0.5 if each is not None else check_probability(p)
         object index = as_index(offset, "offset")
         bint packed = as_bool(is_packed, "packed")
         Py_ssize_t size = math.prod(shape)
-        cnp.ndarray bits
         KeySource keys
         KernelArgs args
+        Decisions decisions
+        Draw draw
 
     keys = as_key_source(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
-    args.offset = check_offset(index, size)
+    region = as_region(origin, full_shape)
+    decide_shape(&decisions, shape)
+    args.offset = place(&decisions, shape, None, region, index)
     set_team(&args, num_threads, size)
     if not packed:
         kept = np.ones(shape, np.bool_)
-        return drop(kept, p, True, True, keys, None, None, MASK, index, False, num_threads)
+        return drop(
+            kept, p, True, True, keys, None, None, MASK, 0, index, origin, full_shape, False,
+            num_threads,
+        )
+    if each is not None:
+        each = fit_probabilities(each, shape, &probability)
     if probability == 1 or size == 0:
         return np.zeros((size + 7) // 8, np.uint8)
     if probability == 0:
@@ -142,20 +162,22 @@ def keep_mask(shape, p, rng, offset, is_packed, num_threads):
         bits[-1] >>= (8 - size % 8) % 8
         return bits
     bits = np.empty((size + 7) // 8, np.uint8)
-    fd_set_probability(&args.params, probability)
+    if each is None:
+        fd_set_probability(&args.params, probability)
+    _held = plan_draw(&draw, &args, &decisions, shape, each)  # arrays that args points to
     set_key(&args.params, keys)
     pack(&args, bits, size)
     return bits
 
 
-def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
+def apply_mask(x, mask, p, in_place, out, is_packed, scales, filling, num_threads):
     """What `fastdrop.masks.apply_mask` documents."""
     cdef:
-        double probability = check_probability(p)
+        cnp.ndarray each = as_probabilities(p), source, fill, bits
+        double probability = 0.5 if each is not None else check_probability(p)
         bint inplace = as_bool(in_place, "inplace"), packed = as_bool(is_packed, "packed")
         bint scale = as_bool(scales, "scale")
         object result
-        cnp.ndarray source, bits
         Decisions decisions
         KernelArgs args
 
@@ -164,15 +186,27 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, num_threads):
     mask = as_base_array(convert(mask, "mask"))
     x = as_array(x, inplace)
     source = as_base_array(x)
+    fill = as_fill(filling, source)
     check_mask(source, mask, packed)
+    if each is not None:
+        each = fit_probabilities(each, (<object> source).shape, &probability)
+    if not scale:
+        each, probability = None, 0
     set_team(&args, num_threads, cnp.PyArray_SIZE(source))
     result = output_array(x, source, inplace, out, True)
-    set_operation(&args, source, DROPOUT if scale and 0 < probability < 1 else MASK, probability)
-    if cnp.PyArray_SIZE(source) == 0 or (scale and probability == 1):
-        return clear(source, result)
+    set_operation(&args, source, DROPOUT if 0 < probability < 1 else MASK, probability)
+    if cnp.PyArray_SIZE(source) == 0 or probability == 1:
+        return clear(source, result, fill)
+    if each is not None and (each == 1).any():  # what can not be scaled is dropped
+        if packed:
+            count = cnp.PyArray_SIZE(source)
+            mask = np.unpackbits(mask, count=count, bitorder="little").view(np.bool_)
+            mask, packed = mask.reshape((<object> source).shape), False
+        mask = mask & (each < 1)
     if packed:
-        decide_each(&decisions, source)
+        decide(&decisions, source, None)
     else:
         mask = decide_by(&decisions, source, mask)
     bits = words_of(mask, packed, args.team)
-    return carry_out(&args, source, result, &decisions, bits, None)
+    fill = set_fill(&args, source, fill, each)
+    return carry_out(&args, source, result, &decisions, (), bits, None, fill, each)

@@ -145,7 +145,8 @@ cdef inline int set_job(
         args.operation = SCALE_FLOAT64 if scales else SELECT8
     args.item_bits = 8 * sizeof(floating)
     args.affine.scale = 1 / (1 - p) if scales else 1
-    args.affine.shift, args.affine.dropped = 0, 0
+    args.affine.shift = 0
+    args.affine.dropped = args.affine.dropped1 = args.affine.dropped2 = args.affine.dropped3 = 0
     args.nontemporal = job.x != job.y and bytes_of(job) >= runtime.nontemporal_min_bytes
     if job.x != job.y and overlap(job.x, bytes_of(job), job.y, bytes_of(job)):
         raise_overlap()
@@ -178,6 +179,8 @@ cdef inline int set_stream(
     if size and offset > UINT64_MAX - <uint64_t> (size - 1):
         raise_offset(offset)
     args.mask = NULL
+    args.region = NULL
+    args.rates = NULL
     args.offset = offset
     args.params.k0 = key.k0
     args.params.k1 = key.k1
@@ -209,6 +212,8 @@ cdef void run_masked(Job *job, KernelArgs *args, const uint64_t *bits) noexcept 
     mask.bits = bits
     mask.row = job.size = head
     args.mask = &mask
+    args.region = NULL
+    args.rates = NULL
     args.offset = 0
     last[0], last[1] = bits[head // FD_WORD], 0
     if head:

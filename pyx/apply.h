@@ -14,11 +14,11 @@
 #include "copy.h"
 #include "operations.h" /* made from operations.py */
 
-/* A kept element x becomes x * scale + shift, a dropped one the bits `dropped`, repeated to 64.
- * Operations without a shift or a scale do not read it; what they drop is zero. */
+/* A kept element x becomes x * scale + shift, except in operations without a scale or a shift. A
+ * dropped one becomes `dropped`, an element repeated to 32 bytes. */
 typedef struct {
     double scale, shift;
-    uint64_t dropped;
+    uint64_t dropped, dropped1, dropped2, dropped3;
 } fd_affine;
 
 typedef int32_t fd_ints32 __attribute__((vector_size(FD_BYTES)));
@@ -58,34 +58,68 @@ FD_INLINE void fd_fence(void)
 #endif
 }
 
-FD_INLINE fd_vector fd_broadcast(uint64_t word)
+/* Return what dropped elements of `bits` bits become, in the vector that begins at byte `at`. */
+FD_INLINE fd_vector fd_dropped(fd_affine affine, int bits, int at)
 {
-    return (fd_vector){0} + word;
+    const uint64_t a = affine.dropped, b = affine.dropped1, c = affine.dropped2, d = affine.dropped3;
+    (void)at;
+    if (bits <= 64)
+        return (fd_vector){0} + a;
+#if FD_BYTES == 16
+    return at & 16 ? (fd_vector){c, d} : (fd_vector){a, b};
+#elif FD_BYTES == 32
+    return (fd_vector){a, b, c, d};
+#else
+    return (fd_vector){a, b, c, d, a, b, c, d};
+#endif
 }
 
 /* ---- the computation ------------------------------------------------------------------ */
 
-FD_INLINE fd_vector fd_as_is(fd_vector x, fd_affine affine, int shifted)
+/* What is computed with: numbers for all elements or, unless `scales` is NULL, a scale for each, as
+ * float or, for float64 and complex128, as double. */
+typedef struct {
+    fd_affine affine;
+    const void *scales; /* of the vector's first element */
+    int units;          /* of an element, which have one scale */
+    int shifted;
+} fd_numbers;
+
+FD_INLINE fd_vector fd_as_is(fd_vector x, fd_numbers numbers)
 {
-    (void)affine, (void)shifted;
+    (void)numbers;
     return x;
 }
 
-FD_INLINE fd_floats fd_affine_floats(fd_floats x, fd_affine affine, int shifted)
+/* Compute with floats, of which x holds those of the units `first`, `first + step` and so on. */
+FD_INLINE fd_floats fd_affine_floats(fd_floats x, fd_numbers numbers, int first, int step)
 {
-    const fd_floats product = x * (float)affine.scale;
-    return shifted ? product + (float)affine.shift : product;
+    fd_floats scales = (fd_floats){0} + (float)numbers.affine.scale;
+    if (numbers.scales) {
+        float each[FD_BYTES / sizeof(float)];
+        for (int i = 0; i < (int)(FD_BYTES / sizeof(float)); ++i)
+            each[i] = ((const float *)numbers.scales)[(first + step * i) / numbers.units];
+        memcpy(&scales, each, sizeof scales);
+    }
+    return numbers.shifted ? x * scales + (float)numbers.affine.shift : x * scales;
 }
 
-FD_INLINE fd_vector fd_float32(fd_vector x, fd_affine affine, int shifted)
+FD_INLINE fd_vector fd_float32(fd_vector x, fd_numbers numbers)
 {
-    return (fd_vector)fd_affine_floats((fd_floats)x, affine, shifted);
+    return (fd_vector)fd_affine_floats((fd_floats)x, numbers, 0, 1);
 }
 
-FD_INLINE fd_vector fd_float64(fd_vector x, fd_affine affine, int shifted)
+FD_INLINE fd_vector fd_float64(fd_vector x, fd_numbers numbers)
 {
-    const fd_doubles product = (fd_doubles)x * affine.scale;
-    return (fd_vector)(shifted ? product + affine.shift : product);
+    fd_doubles scales = (fd_doubles){0} + numbers.affine.scale;
+    if (numbers.scales) {
+        double each[FD_WIDTH];
+        for (int i = 0; i < FD_WIDTH; ++i)
+            each[i] = ((const double *)numbers.scales)[i / numbers.units];
+        memcpy(&scales, each, sizeof scales);
+    }
+    const fd_doubles product = (fd_doubles)x * scales;
+    return (fd_vector)(numbers.shifted ? product + numbers.affine.shift : product);
 }
 
 /* A bfloat16 is the upper half of a float32, and rounding to even carries into it. A NaN that was a
@@ -97,13 +131,12 @@ FD_INLINE fd_units32 fd_narrow_bfloat16(fd_floats x)
 }
 
 /* A unit of 32 bits holds two, which are computed separately: no vector is packed or unpacked. */
-FD_INLINE fd_vector fd_bfloat16(fd_vector x, fd_affine affine, int shifted)
+FD_INLINE fd_vector fd_bfloat16(fd_vector x, fd_numbers numbers)
 {
     const fd_units32 pair = (fd_units32)x;
-    const fd_units32 low = fd_narrow_bfloat16(fd_affine_floats((fd_floats)(pair << 16), affine, shifted));
-    const fd_units32 high =
-        fd_narrow_bfloat16(fd_affine_floats((fd_floats)(pair & 0xffff0000), affine, shifted));
-    return (fd_vector)(low | high << 16);
+    const fd_floats low = fd_affine_floats((fd_floats)(pair << 16), numbers, 0, 2);
+    const fd_floats high = fd_affine_floats((fd_floats)(pair & 0xffff0000), numbers, 1, 2);
+    return (fd_vector)(fd_narrow_bfloat16(low) | fd_narrow_bfloat16(high) << 16);
 }
 
 FD_INLINE fd_units32 fd_select(fd_ints32 where, fd_units32 yes, fd_units32 no)
@@ -138,10 +171,12 @@ FD_INLINE fd_units32 fd_narrow_float16(fd_floats x)
 #define FD_JOIN(a, b) _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1)
 #endif
 #define FD_NARROW(x) FD_SIMD(cvtps_ph)(x, _MM_FROUND_TO_NEAREST_INT)
-FD_INLINE fd_vector fd_float16(fd_vector x, fd_affine affine, int shifted)
+FD_INLINE fd_vector fd_float16(fd_vector x, fd_numbers numbers)
 {
-    const fd_floats a = fd_affine_floats((fd_floats)FD_SIMD(cvtph_ps)(FD_HALF(x, 0)), affine, shifted);
-    const fd_floats b = fd_affine_floats((fd_floats)FD_SIMD(cvtph_ps)(FD_HALF(x, 1)), affine, shifted);
+    const fd_floats first = (fd_floats)FD_SIMD(cvtph_ps)(FD_HALF(x, 0));
+    const fd_floats second = (fd_floats)FD_SIMD(cvtph_ps)(FD_HALF(x, 1));
+    const fd_floats a = fd_affine_floats(first, numbers, 0, 1);
+    const fd_floats b = fd_affine_floats(second, numbers, FD_BYTES / 4, 1);
     return (fd_vector)FD_JOIN(FD_NARROW(a), FD_NARROW(b));
 }
 #else
@@ -158,12 +193,12 @@ FD_INLINE fd_floats fd_widen_float16(fd_units32 bits)
                        fd_select(is_subnormal, (fd_units32)subnormal, (fd_units32)normal));
 }
 
-FD_INLINE fd_vector fd_float16(fd_vector x, fd_affine affine, int shifted)
+FD_INLINE fd_vector fd_float16(fd_vector x, fd_numbers numbers)
 {
     const fd_units32 pair = (fd_units32)x;
-    const fd_floats a = fd_affine_floats(fd_widen_float16(pair << 16), affine, shifted);
-    const fd_floats b = fd_affine_floats(fd_widen_float16(pair & 0xffff0000), affine, shifted);
-    return (fd_vector)(fd_narrow_float16(a) | fd_narrow_float16(b) << 16);
+    const fd_floats low = fd_affine_floats(fd_widen_float16(pair << 16), numbers, 0, 2);
+    const fd_floats high = fd_affine_floats(fd_widen_float16(pair & 0xffff0000), numbers, 1, 2);
+    return (fd_vector)(fd_narrow_float16(low) | fd_narrow_float16(high) << 16);
 }
 #endif
 
@@ -190,31 +225,38 @@ FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
 }
 
 /* The type of an operation's elements: an array of bytes, so that they may be unaligned. */
-#define FD_ELEMENT(name, unit, units, compute, shifts)  \
-    typedef struct {                                    \
-        unsigned char bytes[(unit) / 8 * (units)];      \
+#define FD_ELEMENT(name, unit, unit_count, compute, shifts, fills) \
+    typedef struct {                                                \
+        unsigned char bytes[(unit) / 8 * (unit_count)];             \
     } fd_##name;
 FD_OPERATIONS(FD_ELEMENT)
 #undef FD_ELEMENT
 
-/* fd_apply_NAME: apply a keep word to 64 elements of x and store them in y, which may be x. */
-#define FD_APPLY(name, unit, units, compute, shifts)                                            \
-    FD_INLINE void fd_apply_##name(const fd_##name *x, fd_##name *y, uint64_t keep,             \
-                                   fd_affine affine, int nontemporal)                           \
+/* fd_apply_NAME: apply a keep word to 64 elements of x and store them in y, which may be x. Unless
+ * they are NULL, `fill` and `scales` point to what each element becomes if it is dropped, and to
+ * its scale. */
+#define FD_APPLY(name, unit, unit_count, compute, shifts, fills)                                \
+    FD_INLINE void fd_apply_##name(const fd_##name *x, fd_##name *y, const fd_##name *fill,     \
+                                   const void *scales, uint64_t keep, fd_affine affine,         \
+                                   int nontemporal)                                             \
     {                                                                                           \
-        const fd_vector dropped = fd_broadcast(shifts ? affine.dropped : 0);                    \
-        const char *source = (const char *)x;                                                   \
-        char *target = (char *)y;                                                               \
+        fd_numbers numbers = {affine, NULL, unit_count, shifts};                                \
         fd_prefetch(x, FD_WORD * sizeof *x);                                                    \
-        for (int part = 0; part < units; ++part) {                                              \
-            const uint64_t word = fd_part(keep, units, part);                                   \
+        for (int part = 0; part < unit_count; ++part) {                                         \
+            const uint64_t word = fd_part(keep, unit_count, part);                              \
             for (int i = 0; i < FD_WORD; i += 8 * FD_BYTES / unit) {                            \
-                fd_vector value;                                                                \
-                memcpy(&value, source, sizeof value);                                           \
-                value = fd_choose##unit(compute(value, affine, shifts), dropped, word, i);      \
-                fd_store(target, value, nontemporal);                                           \
-                source += FD_BYTES;                                                             \
-                target += FD_BYTES;                                                             \
+                const int at = FD_WORD * part + i;                                              \
+                fd_vector value, dropped = {0};                                                 \
+                memcpy(&value, (const char *)x + at * unit / 8, sizeof value);                  \
+                if (fill)                                                                       \
+                    memcpy(&dropped, (const char *)fill + at * unit / 8, sizeof dropped);       \
+                else if (fills)                                                                 \
+                    dropped = fd_dropped(affine, unit * unit_count, at * unit / 8);             \
+                if (scales)                                                                     \
+                    numbers.scales = (const char *)scales + at / unit_count *                   \
+                                     (unit == 64 ? sizeof(double) : sizeof(float));             \
+                value = fd_choose##unit(compute(value, numbers), dropped, word, i);             \
+                fd_store((char *)y + at * unit / 8, value, nontemporal);                        \
             }                                                                                   \
         }                                                                                       \
     }
@@ -226,18 +268,20 @@ typedef struct {
     uint64_t word;
 } fd_packed;
 
-FD_INLINE void fd_apply_packed(const fd_packed *x, fd_packed *y, uint64_t keep, fd_affine affine,
-                               int nontemporal)
+FD_INLINE void fd_apply_packed(const fd_packed *x, fd_packed *y, const fd_packed *fill,
+                               const void *scales, uint64_t keep, fd_affine affine, int nontemporal)
 {
-    (void)x, (void)affine, (void)nontemporal;
+    (void)x, (void)fill, (void)scales, (void)affine, (void)nontemporal;
     y->word = fd_little_endian(keep);
 }
 
 /* fd_apply: the function for the type of y. */
-#define FD_APPLY_OF(name, unit, units, compute, shifts) fd_##name: fd_apply_##name,
-#define fd_apply(x, y, keep, affine, nontemporal)                              \
-    _Generic(*(y), FD_OPERATIONS(FD_APPLY_OF) fd_packed: fd_apply_packed)(     \
-        x, y, keep, affine, nontemporal)
+#define FD_APPLY_OF(name, unit, unit_count, compute, shifts, fills) fd_##name: fd_apply_##name,
+#define fd_apply_each(x, y, fill, scales, keep, affine, nontemporal)            \
+    _Generic(*(y), FD_OPERATIONS(FD_APPLY_OF) fd_packed: fd_apply_packed)(      \
+        x, y, fill, scales, keep, affine, nontemporal)
+#define fd_apply(x, y, keep, affine, nontemporal) \
+    fd_apply_each(x, y, NULL, NULL, keep, affine, nontemporal)
 
 /* ---- the numbers ---------------------------------------------------------------------- */
 

@@ -196,11 +196,12 @@ cdef int check_out(cnp.ndarray x, bint inplace, out) except -1:
     return 0
 
 
-cdef object clear(cnp.ndarray source, result):
-    """Drop every element."""
-    if result is None:
+cdef object clear(cnp.ndarray source, result, cnp.ndarray fill):
+    """Drop every element: to 0, or to a fill."""
+    if result is None and fill is None:
         return np.zeros_like(source)
-    as_base_array(result)[...] = 0
+    result = np.empty_like(source) if result is None else result
+    as_base_array(result)[...] = 0 if fill is None else fill
     return result
 
 

@@ -9,22 +9,128 @@ from operations cimport *
 import numpy as np
 
 
+# How decisions are drawn, other than one after another by one p.
+cdef struct Draw:
+    Axes region
+    Rates rates
+
+
+cdef object plan_draw(
+    Draw *draw, KernelArgs *args, const Decisions *decisions, tuple shape, cnp.ndarray p
+):
+    """Describe how a mask of a shape is drawn, p for each decision or None; return what to keep."""
+    cdef:
+        Order order
+        cnp.ndarray each, thresholds
+        int axis
+
+    args.mask = NULL
+    args.region = NULL
+    args.rates = NULL
+    if not decisions.whole:
+        begin_axes(&draw.region)
+        for axis in range(len(shape)):
+            if shape[axis] != 1:
+                add_axis(&draw.region, shape[axis], decisions.steps[axis])
+        if draw.region.count == 0 or draw.region.strides[draw.region.count - 1] != 1:
+            draw.region.shape[draw.region.count] = draw.region.strides[draw.region.count] = 1
+            draw.region.count += 1
+        args.region = &draw.region
+    if p is None:
+        return None
+    each = np.broadcast_to(p, shape)
+    set_c_order(&order, each)
+    draw.rates.single = cnp.PyArray_TYPE(p) == cnp.NPY_FLOAT32
+    draw.rates.p = <const char *> cnp.PyArray_DATA(p)
+    merge_axes(&draw.rates.axes, &order, each)
+    args.rates = &draw.rates
+    if is_table(p, each):
+        thresholds = thresholds_of(p)
+        set_operand(&draw.rates.thresholds, &order, thresholds, each, COPIES, 2)
+        return p, thresholds
+    set_operand(
+        &draw.rates.thresholds, &order, p, each,
+        THRESHOLDS_OF_FLOATS if draw.rates.single else THRESHOLDS_OF_DOUBLES, 2,
+    )
+    return p
+
+
+cdef bint is_table(cnp.ndarray p, cnp.ndarray each):
+    """Return whether numbers are made of p once, instead of anew wherever p is repeated."""
+    return 2 * cnp.PyArray_SIZE(p) <= cnp.PyArray_SIZE(each)
+
+
+cdef int set_operand(
+    Operand *operand,
+    const Order *order,
+    cnp.ndarray numbers,
+    cnp.ndarray x,
+    Making making,
+    int item_bytes,
+) except -1:
+    """Describe numbers that broadcast to x."""
+    operand.data = <const char *> cnp.PyArray_DATA(numbers)
+    operand.making = making
+    operand.item_bytes = item_bytes
+    merge_axes(&operand.axes, order, np.broadcast_to(numbers, (<object> x).shape))
+    return 0
+
+
+# What lies beside x: see Layout.
+cdef struct Sides:
+    Operand fill
+    Operand scales
+
+
+cdef object plan_sides(
+    Sides *sides, const KernelArgs *args, Walk *walk, cnp.ndarray x, cnp.ndarray fill, cnp.ndarray p
+):
+    """Describe a fill and a scale for each element, or None; return what to keep."""
+    cdef:
+        bint single, doubles
+        cnp.ndarray scales = p
+
+    if fill is not None:
+        set_operand(&sides.fill, &walk.order, fill, x, COPIES, args.item_bits // 8)
+        walk.layout.fill = &sides.fill
+    if p is None:
+        return fill
+    single = cnp.PyArray_TYPE(p) == cnp.NPY_FLOAT32
+    doubles = x.dtype.char in "dD"
+    if is_table(p, x):
+        scales = scales_of(p, np.float64 if doubles else np.float32)
+        making = COPIES
+    elif doubles:
+        making = DOUBLES_OF_FLOATS if single else DOUBLES_OF_DOUBLES
+    else:
+        making = FLOATS_OF_FLOATS if single else FLOATS_OF_DOUBLES
+    set_operand(&sides.scales, &walk.order, scales, x, making, 8 if doubles else 4)
+    walk.layout.scales = &sides.scales
+    return fill, scales
+
+
 cdef object carry_out(
     KernelArgs *args,
     cnp.ndarray source,
     result,
     const Decisions *decisions,
+    tuple shape,
     cnp.ndarray bits,
     KeySource keys,
+    cnp.ndarray fill,
+    cnp.ndarray p,
 ):
     """Work on the arrays and return the result: `result`, or a new array where that is None.
 
-    `bits` is the mask that was given, in words, or None where one is drawn with one of `keys`.
+    `bits` is the mask that was given, in words, or None where one of a shape is drawn with one of
+    `keys`. `fill` and `p` are arrays with a number for each element, or None.
     """
     cdef:
-        cnp.ndarray target
+        cnp.ndarray target, scaling = None if selects(args) else p
         Choice choice
-        bint fresh = result is None
+        Draw draw
+        Sides sides
+        bint fresh = result is None, beside = fill is not None or scaling is not None
         list words
 
     if fresh:
@@ -32,10 +138,21 @@ cdef object carry_out(
     else:
         target = as_base_array(result)
         source = apart(source, target)
-    choose(&choice, args, source, target, decisions, bits is not None, fresh)
+        fill = None if fill is None else beside_of(fill, target)
+        p = None if p is None else beside_of(p, target)
+    choose(
+        &choice, args, source, target, decisions, bits is not None, fresh, beside or p is not None
+    )
     args.nontemporal = choice.nontemporal
-    args.mask = NULL
+    kept = plan_draw(&draw, args, decisions, shape, None if bits is not None else p)
+    if beside:
+        kept = kept, plan_sides(
+            &sides, args, &choice.walk, source, fill, None if scaling is None else p
+        )
+        choice.walk.contiguous = False
     if not choice.packed:
+        if args.region is not NULL or args.rates is not NULL:
+            choice.walk.contiguous = False
         set_key(&args.params, keys)
         launch(args, source, target, &choice.walk)
         return result
@@ -53,6 +170,11 @@ cdef object carry_out(
     return result
 
 
+cdef cnp.ndarray beside_of(cnp.ndarray numbers, cnp.ndarray target):
+    """Return numbers that writing the target does not change: a copy if they share memory."""
+    return numbers.copy(order="K") if np.may_share_memory(numbers, target, max_work=1) else numbers
+
+
 def explain(x, out=None, *, noise_shape=None, mask=None, scale=True, num_threads=None):
     """Return what a call on these arrays would choose, as a dict. Nothing is drawn or written."""
     cdef:
@@ -63,17 +185,17 @@ def explain(x, out=None, *, noise_shape=None, mask=None, scale=True, num_threads
 
     set_operation(&args, source, DROPOUT if scale else MASK, 0.5)
     set_team(&args, num_threads, cnp.PyArray_SIZE(source))
-    shape = None if noise_shape is None else check_noise(source, as_noise_shape(noise_shape))
+    noise = None if noise_shape is None else as_noise_shape(noise_shape)
     if mask is not None:
         check_mask(source, mask, False)
         decide_by(&decisions, source, mask)
-    elif shape is None:
-        decide_each(&decisions, source)
     else:
-        decide_shared(&decisions, source, shape)
+        if noise is not None:
+            check_noise(source, noise)
+        decide(&decisions, source, noise)
     result = output_array(x, source, False, out, True)
     target = np.empty_like(source) if result is None else as_base_array(result)
-    choose(&choice, &args, source, target, &decisions, mask is not None, out is None)
+    choose(&choice, &args, source, target, &decisions, mask is not None, out is None, False)
     return {
         "threads": args.team,
         "c_order": choice.walk.in_c_order,

@@ -54,11 +54,13 @@ cdef enum:
     MAX_ITEM_BYTES = 32
 
 # The operation that selects elements of a size in bytes, and the operations that scale or shift a
-# dtype by its number; PACK means that there is none. For each operation that shifts, the function
-# that returns a number's bits in its dtype.
+# dtype by its number; PACK means that there is none. For each of these operations, the one that
+# does the same and fills; for each that shifts, the function that returns a number's bits in its
+# dtype.
 cdef int[MAX_ITEM_BYTES + 1] select_by
 cdef int[MAX_TYPE] scale_by
 cdef int[MAX_TYPE] shift_by
+cdef int[OPERATION_COUNT] fill_by
 cdef (uint64_t (*)(double) noexcept nogil)[OPERATION_COUNT] bits_by
 
 include "lookup.pxi"  # made from operations.py: fills these tables
@@ -66,7 +68,9 @@ include "lookup.pxi"  # made from operations.py: fills these tables
 
 cdef bint selects(const KernelArgs *args) noexcept:
     """Return whether the operation keeps elements as they are, whatever their dtype."""
-    return args.operation == select_by[args.item_bits // 8]
+    cdef int select = select_by[args.item_bits // 8]
+
+    return args.operation == select or args.operation == fill_by[select]
 
 
 cdef int set_operation(KernelArgs *args, cnp.ndarray x, Mode mode, double p) except -1:
@@ -77,7 +81,8 @@ cdef int set_operation(KernelArgs *args, cnp.ndarray x, Mode mode, double p) exc
         double a
 
     args.item_bits = <int> (8 * size)
-    args.affine.scale, args.affine.shift, args.affine.dropped = 1, 0, 0
+    args.affine.scale, args.affine.shift = 1, 0
+    args.affine.dropped = args.affine.dropped1 = args.affine.dropped2 = args.affine.dropped3 = 0
     args.operation = PACK
     if mode == MASK:
         if size <= MAX_ITEM_BYTES:

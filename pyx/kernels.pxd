@@ -1,9 +1,10 @@
 """The parts of the kernels of a CPU level, and the structs by which the core calls them."""
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 
 
 cdef extern from "lanes.h" nogil:
     enum:
+        FD_LANES
         FD_WORD
         FD_BLOCK_WORDS
         FD_BLOCK
@@ -25,6 +26,11 @@ cdef extern from "lanes.h" nogil:
     void fd_seek(fd_words *words, const fd_mask_params *params, uint64_t word)
     void fd_enter(fd_words *words, const fd_mask_params *params)
     uint64_t fd_next(fd_words *words, const fd_mask_params *params)
+    bint fd_drops_tie(const fd_mask_params *params, uint64_t index)
+    void fd_draw(fd_lanes *lanes, uint64_t *outputs)
+    uint64_t fd_keep_each(
+        fd_lanes *lanes, const uint64_t *outputs, const uint16_t *thresholds, uint64_t *tied
+    )
 
 
 cdef extern from "bits.h" nogil:
@@ -63,14 +69,47 @@ cdef extern from "copy.h" nogil:
     void fd_swap_bytes(char *numbers, Py_ssize_t bytes, int unit)
 
 
+cdef extern from "probabilities.h" nogil:
+    # Make `count` numbers from a row of probabilities that lie `stride` bytes apart in memory.
+    void fd_thresholds_of_floats(
+        uint16_t *to, const char *row, Py_ssize_t count, Py_ssize_t stride
+    )
+    void fd_thresholds_of_doubles(
+        uint16_t *to, const char *row, Py_ssize_t count, Py_ssize_t stride
+    )
+    void fd_floats_of_floats(float *to, const char *row, Py_ssize_t count, Py_ssize_t stride)
+    void fd_floats_of_doubles(float *to, const char *row, Py_ssize_t count, Py_ssize_t stride)
+    void fd_doubles_of_floats(double *to, const char *row, Py_ssize_t count, Py_ssize_t stride)
+    void fd_doubles_of_doubles(double *to, const char *row, Py_ssize_t count, Py_ssize_t stride)
+
+    ctypedef struct fd_survey:
+        bint outside
+        bint differ
+
+    fd_survey fd_survey_floats(const void *p, Py_ssize_t count)
+    fd_survey fd_survey_doubles(const void *p, Py_ssize_t count)
+
+
 cdef extern from "apply.h" nogil:
     ctypedef struct fd_affine:
         double scale
         double shift
         uint64_t dropped
+        uint64_t dropped1
+        uint64_t dropped2
+        uint64_t dropped3
 
-    # x and y point to elements of one type.
+    # x, y and fill point to elements of one type.
     void fd_apply(const void *x, void *y, uint64_t keep, fd_affine affine, bint nontemporal)
+    void fd_apply_each(
+        const void *x,
+        void *y,
+        const void *fill,
+        const void *scales,
+        uint64_t keep,
+        fd_affine affine,
+        bint nontemporal,
+    )
     void fd_fence()
     uint64_t fd_bits_float16(double value)
     uint64_t fd_bits_bfloat16(double value)
@@ -106,20 +145,50 @@ cdef struct Mask:
     Py_ssize_t strides[MAX_AXES]    # in bits
 
 
-# How a walk goes through one array: its axes in the walk's order, outer ones first.
+# How a walk goes through one array, or through the stream: its axes in the walk's order, outer ones
+# first.
 cdef struct Axes:
     int count                       # 1 or more
     Py_ssize_t shape[MAX_AXES]
-    Py_ssize_t strides[MAX_AXES]    # in bytes
+    Py_ssize_t strides[MAX_AXES]    # in bytes; of a region, in elements of the stream
 
 
-# How memory that is not contiguous is walked.
+# What the numbers of an operand are made of.
+cdef enum Making:
+    COPIES
+    THRESHOLDS_OF_FLOATS
+    THRESHOLDS_OF_DOUBLES
+    FLOATS_OF_FLOATS        # scales, 1/(1-p)
+    FLOATS_OF_DOUBLES
+    DOUBLES_OF_FLOATS
+    DOUBLES_OF_DOUBLES
+
+
+# An array from which each element of a walk takes a number.
+cdef struct Operand:
+    const char *data
+    Axes axes
+    Making making
+    int item_bytes                  # of a number that is made
+
+
+# How memory that is not contiguous is walked, and what lies beside it.
 cdef struct Layout:
     Axes x
     Axes y
     bint x_direct                   # rows of x are read where they are, not through a buffer
     bint y_direct                   # rows of y are written where they are
     int swapped                     # bytes that change order, for numbers in the other byte order
+    const Operand *fill             # what each element becomes if dropped; NULL: affine.dropped
+    const Operand *scales           # each element's scale; NULL: affine.scale
+
+
+# A probability for each element.
+cdef struct Rates:
+    Operand thresholds
+    const char *p                   # decides where the threshold cannot
+    Axes axes                       # of p
+    bint single                     # p is float, not double
 
 
 # What is done to the elements, and by how many threads.
@@ -130,6 +199,8 @@ cdef struct KernelArgs:
     fd_mask_params params
     const Mask *mask                # NULL where the stream decides
     uint64_t offset                 # of the first element in the stream; 0 with a mask
+    const Axes *region              # NULL where the elements follow one another in the stream
+    const Rates *rates              # NULL where p is the same for all elements
     int team                        # threads
     bint gauged                     # a default call, whose team the gauge compares with one thread
     bint nontemporal                # store past the cache
@@ -141,7 +212,7 @@ cdef struct Job:
     const char *x
     char *y
     Py_ssize_t size                 # elements
-    const Layout *layout            # NULL where x and y are contiguous
+    const Layout *layout            # NULL where x and y are contiguous and nothing is beside them
 
 
 # The transposition of matrices of bits that lie one after another.
@@ -169,6 +240,8 @@ cdef struct Kernel:
     double (*run)(const Job *) noexcept nogil
     void (*transpose)(const Transposition *) noexcept nogil
     void (*pack_bools)(const BoolMask *) noexcept nogil
+    fd_survey (*survey_floats)(const void *p, Py_ssize_t count) noexcept nogil
+    fd_survey (*survey_doubles)(const void *p, Py_ssize_t count) noexcept nogil
 
 
 # What the core lets calls from Cython know, in a capsule.

@@ -16,10 +16,13 @@ D. Teams (team.pxi). A job is shared out in whole blocks. What a block becomes d
 E. Masks (mask_reader.pxi). Decisions that are shared or given are read from a packed mask as keep
    words. Where memory is walked in another order than C order, the mask is drawn in bits and
    transposed into the order of the walk first (bits.pxi).
-F. Layouts (layout.pxi). Memory that is not contiguous is worked on row by row, or through a buffer.
+F. Draws (draw_reader.pxi). The elements of a block of a larger array are runs of the stream, one
+   for each row. A p for each element is compared with the draws as a threshold for each.
+G. Layouts (layout.pxi). Memory that is not contiguous is worked on row by row, or through a buffer.
+   A fill or a scale for each element is gathered beside it.
 """
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport uint64_t
+from libc.stdint cimport INT64_MAX, uint64_t
 from libc.string cimport memcpy, memset
 
 from kernels cimport *
@@ -39,18 +42,38 @@ ctypedef void (*apply_function)(
     const char *, char *, Py_ssize_t, const uint64_t *, Py_ssize_t, const KernelArgs *, bint
 ) noexcept nogil
 
-# By operation: a run that the stream decides, and a run that keep words decide.
+ctypedef void (*each_function)(
+    const char *, char *, Py_ssize_t, const uint64_t *, Py_ssize_t, const char *, const char *,
+    const KernelArgs *, bint
+) noexcept nogil
+
+# By operation: a run that the stream decides, a run that keep words decide, and one that they
+# decide with a fill and a scale for each element.
 cdef drop_function[OPERATION_COUNT] drop_by
 cdef apply_function[OPERATION_COUNT] apply_by
+cdef each_function[OPERATION_COUNT] each_by
+cdef int[OPERATION_COUNT] scale_bytes_by  # of a scale for such an element
 
 
 cdef void open_stream(
-    Stream *stream, const fd_mask_params *params, uint64_t offset
+    Stream *stream, const fd_mask_params *params, uint64_t index
 ) noexcept nogil:
-    """Go to an element of the stream."""
-    stream.left = <int> (-offset % FD_WORD)
+    """Begin at an element of the stream."""
+    stream.words.next = stream.carry = stream.left = 0
+    seek(stream, params, index)
+
+
+cdef inline void seek(Stream *stream, const fd_mask_params *params, uint64_t index) noexcept nogil:
+    """Go to another element of the stream."""
+    cdef uint64_t ahead = index - (FD_WORD * stream.words.next - <uint64_t> stream.left)
+
+    if ahead <= <uint64_t> stream.left:  # its decision is left over
+        stream.carry = stream.carry >> ahead if ahead < FD_WORD else 0
+        stream.left -= <int> ahead
+        return
+    stream.left = <int> (-index % FD_WORD)
     stream.carry = 0
-    fd_seek(&stream.words, params, offset // FD_WORD)
+    fd_seek(&stream.words, params, index // FD_WORD)
     if stream.left:
         stream.carry = fd_next(&stream.words, params) >> (FD_WORD - stream.left)
 
@@ -124,6 +147,51 @@ cdef void apply_run(
         apply_part(x, y, rest, fd_window(keep[0], keep[1], shift), affine)
 
 
+cdef void apply_each_run(
+    const element *x,
+    element *y,
+    Py_ssize_t size,
+    const uint64_t *keep,
+    Py_ssize_t at,
+    const element *fill,
+    const char *scales,
+    const KernelArgs *args,
+    bint nontemporal,
+) noexcept nogil:
+    """Work on a run that keep words decide, with a fill and a scale for each element."""
+    cdef:
+        element part[FD_WORD]
+        element part_fill[FD_WORD]
+        double part_scales[FD_WORD]
+        fd_affine affine = args.affine
+        int shift = <int> (at % FD_WORD), rest = <int> (size % FD_WORD)
+        int scale_bytes = scale_bytes_by[args.operation]
+        Py_ssize_t i
+
+    keep += at // FD_WORD
+    for i in range(size // FD_WORD):
+        fd_apply_each(
+            x, y, fill, scales, fd_window(keep[0], keep[1], shift), affine, nontemporal
+        )
+        keep += 1
+        x += FD_WORD
+        y += FD_WORD
+        fill += FD_WORD
+        scales += FD_WORD * scale_bytes
+    if rest:
+        memset(part, 0, sizeof(part))
+        memset(part_fill, 0, sizeof(part_fill))
+        memset(part_scales, 0, sizeof(part_scales))
+        memcpy(part, x, rest * sizeof(element))
+        memcpy(part_fill, fill, rest * sizeof(element))
+        memcpy(part_scales, scales, rest * scale_bytes)
+        fd_apply_each(
+            <const element *> part, part, <const element *> part_fill, <const char *> part_scales,
+            fd_window(keep[0], keep[1], shift), affine, False,
+        )
+        memcpy(y, part, rest * sizeof(element))
+
+
 cdef inline void apply_part(
     const element *x, element *y, int size, uint64_t keep, fd_affine affine
 ) noexcept nogil:
@@ -141,6 +209,8 @@ cdef inline void apply_part(
 
 
 include "dispatch.pxi"  # made from operations.py: fills drop_by and apply_by
+include "cursor.pxi"
+include "draw_reader.pxi"
 include "mask_reader.pxi"
 include "layout.pxi"
 include "bits.pxi"
@@ -158,7 +228,9 @@ cdef void run_blocks(const void *job, Py_ssize_t begin, Py_ssize_t count) noexce
         Py_ssize_t first = FD_BLOCK * begin
         Py_ssize_t size = min(FD_BLOCK * count, this.size - first)
 
-    if this.layout is NULL:
+    if this.args.operation == PACK:
+        run_packing(this, first, size)
+    elif this.layout is NULL:
         run_contiguous(this, first, size)
     else:
         run_layout(this, first, size)
@@ -175,7 +247,7 @@ cdef void run_contiguous(const Job *job, Py_ssize_t begin, Py_ssize_t size) noex
         drop_function drop = drop_by[args.operation]
         Stream stream
 
-    if (nontemporal or size >= ALIGN_MIN_SIZE) and args.operation != PACK:
+    if nontemporal or size >= ALIGN_MIN_SIZE:
         off_line = <Py_ssize_t> (-<size_t> y % FD_CACHE_LINE)
         if off_line % (args.item_bits // 8):  # as of complex numbers, aligned by their parts
             nontemporal = False
@@ -237,4 +309,6 @@ cdef Kernel this_kernel
 this_kernel.run = run
 this_kernel.transpose = transpose
 this_kernel.pack_bools = pack_bools
+this_kernel.survey_floats = fd_survey_floats
+this_kernel.survey_doubles = fd_survey_doubles
 kernel = PyCapsule_New(&this_kernel, "fastdrop.kernel", NULL)

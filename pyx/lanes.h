@@ -196,14 +196,19 @@ FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint
 }
 #endif
 
+/* Return whether an element whose draw is the threshold is dropped. */
+FD_INLINE int fd_drops_tie(const fd_mask_params *params, uint64_t index)
+{
+    return fd_hash2(index, params->k0 ^ UINT64_C(0x6a09e667f3bcc909),
+                    params->k1 ^ UINT64_C(0xbb67ae8584caa73b)) < params->tie;
+}
+
 /* Return which of the tied elements are dropped; `first` is the index of the word's first. */
 FD_RARE uint64_t fd_dropped_ties(uint64_t tied, fd_mask_params params, uint64_t first)
 {
-    const uint64_t a = params.k0 ^ UINT64_C(0x6a09e667f3bcc909);
-    const uint64_t b = params.k1 ^ UINT64_C(0xbb67ae8584caa73b);
     uint64_t dropped = 0;
     for (int i = 0; i < FD_WORD; ++i)
-        if (tied >> i & 1 && fd_hash2(first + (uint64_t)i, a, b) < params.tie)
+        if (tied >> i & 1 && fd_drops_tie(&params, first + (uint64_t)i))
             dropped |= UINT64_C(1) << i;
     return dropped;
 }
@@ -224,6 +229,89 @@ FD_INLINE uint64_t fd_keep_word(fd_lanes *lanes, const fd_mask_params *params, u
     return keep;
 }
 
+/* ---- a threshold for each element ----------------------------------------------------- */
+
+/* Return the numbers of the lanes in vector v, from those of all: 8 bytes to a lane. */
+FD_INLINE fd_vector fd_of_lanes(const void *numbers, int v)
+{
+    const char *first = (const char *)numbers + 8 * fd_lane(v, 0);
+    fd_vector result;
+#if FD_BYTES == 32
+    const __m128i *upper = (const __m128i *)((const char *)numbers + 8 * fd_lane(v, 2));
+    result = (fd_vector)_mm256_loadu2_m128i(upper, (const __m128i *)first);
+#else
+    memcpy(&result, first, sizeof result);
+#endif
+    return result;
+}
+
+/* As fd_compare, with the thresholds of the draws of both vectors; `tied` gets all that are equal,
+ * and those may be missing from the result. */
+FD_INLINE uint64_t fd_compare_each(fd_vector a, fd_vector b, fd_vector a_thresholds,
+                                   fd_vector b_thresholds, uint64_t *tied)
+{
+#if FD_BYTES == 64
+    const __m512i at = (__m512i)a_thresholds, bt = (__m512i)b_thresholds;
+    *tied = _mm512_cmpeq_epu16_mask((__m512i)a, at) |
+            (uint64_t)_mm512_cmpeq_epu16_mask((__m512i)b, bt) << 32;
+    return _mm512_cmpge_epu16_mask((__m512i)a, at) |
+           (uint64_t)_mm512_cmpge_epu16_mask((__m512i)b, bt) << 32;
+#elif defined(FD_X86)
+    const fd_bytes at = (fd_bytes)a_thresholds, bt = (fd_bytes)b_thresholds;
+    const fd_bytes equal = FD_SIMD(packs_epi16)(FD_SIMD(cmpeq_epi16)((fd_bytes)a, at),
+                                                FD_SIMD(cmpeq_epi16)((fd_bytes)b, bt));
+    const fd_bytes above = FD_SIMD(packs_epi16)(FD_SIMD(subs_epu16)((fd_bytes)a, at),
+                                                FD_SIMD(subs_epu16)((fd_bytes)b, bt));
+    *tied = (uint64_t)FD_SIMD(movemask_epi8)(equal) & (UINT64_MAX >> (64 - FD_BYTES));
+    return fd_bits(above, FD_SIMD_BITS(setzero)()) ^ (UINT64_MAX >> (64 - FD_BYTES));
+#else
+    uint64_t outputs[2 * FD_WIDTH], keep = 0;
+    uint16_t thresholds[8 * FD_WIDTH];
+    memcpy(outputs, &a, sizeof a);
+    memcpy(outputs + FD_WIDTH, &b, sizeof b);
+    memcpy(thresholds, &a_thresholds, sizeof a);
+    memcpy(thresholds + 4 * FD_WIDTH, &b_thresholds, sizeof b);
+    *tied = 0;
+    for (int i = 0; i < 8 * FD_WIDTH; ++i) {
+        const uint64_t r = outputs[i / 4] >> (16 * (i % 4)) & 0xffff;
+        keep |= (uint64_t)(r >= thresholds[i]) << i;
+        *tied |= (uint64_t)(r == thresholds[i]) << i;
+    }
+    return keep;
+#endif
+}
+
+/* Take a step: write the output of each lane. */
+FD_OUTLINE void fd_draw(fd_lanes *lanes, uint64_t outputs[FD_LANES])
+{
+    for (int v = 0; v < FD_VECTORS; ++v) {
+        const fd_vector output = fd_step(lanes->s[v]);
+        for (int l = 0; l < FD_WIDTH; ++l)
+            outputs[fd_lane(v, l)] = output[l];
+    }
+}
+
+/* Compare the next step's draws, or those of `outputs` if that is not NULL, with the thresholds of
+ * the step's elements. Those that are tied may be missing from the result. */
+FD_INLINE uint64_t fd_keep_each(fd_lanes *lanes, const uint64_t *outputs,
+                                const uint16_t thresholds[FD_WORD], uint64_t *tied)
+{
+    uint64_t keep = 0;
+    *tied = 0;
+    FD_UNROLL
+    for (int v = 0; v < FD_VECTORS; v += 2) {
+        const fd_vector a = outputs ? fd_of_lanes(outputs, v) : fd_step(lanes->s[v]);
+        const fd_vector b = outputs ? fd_of_lanes(outputs, v + 1) : fd_step(lanes->s[v + 1]);
+        uint64_t equal;
+        keep |= fd_compare_each(a, b, fd_of_lanes(thresholds, v), fd_of_lanes(thresholds, v + 1),
+                                &equal) << (4 * FD_WIDTH * v);
+        *tied |= equal << (4 * FD_WIDTH * v);
+    }
+    return keep;
+}
+
+/* ---- a place in the stream ------------------------------------------------------------ */
+
 /* A reader of the stream, one keep word at a time, from any word on. */
 typedef struct {
     fd_lanes lanes; /* at word `next`, unless a block begins there */
@@ -237,15 +325,35 @@ FD_INLINE void fd_enter(fd_words *words, const fd_mask_params *params)
         fd_seed(&words->lanes, params, words->next / FD_BLOCK_WORDS);
 }
 
+/* Take `steps` steps, two vectors at a time: what fits into the registers, and hides the latency. */
+FD_INLINE void fd_skip(fd_lanes *lanes, uint64_t steps)
+{
+    for (int v = 0; v < FD_VECTORS; v += 2) {
+        fd_vector a[4], b[4];
+        memcpy(a, lanes->s[v], sizeof a);
+        memcpy(b, lanes->s[v + 1], sizeof b);
+        for (uint64_t i = 0; i < steps; ++i) {
+            fd_step(a);
+            fd_step(b);
+        }
+        memcpy(lanes->s[v], a, sizeof a);
+        memcpy(lanes->s[v + 1], b, sizeof b);
+    }
+}
+
+/* Go to a word. In the same block the lanes go on to it without being seeded anew. */
 FD_OUTLINE void fd_seek(fd_words *words, const fd_mask_params *params, uint64_t word)
 {
+    const uint64_t begin = word - word % FD_BLOCK_WORDS;
+    uint64_t from = words->next;
     words->next = word;
-    if (word % FD_BLOCK_WORDS != 0) {
+    if (word == begin)
+        return; /* fd_enter seeds */
+    if (from <= begin || word < from) {
         fd_seed(&words->lanes, params, word / FD_BLOCK_WORDS);
-        for (uint64_t step = 0; step < word % FD_BLOCK_WORDS; ++step)
-            for (int v = 0; v < FD_VECTORS; ++v)
-                fd_step(words->lanes.s[v]);
+        from = begin;
     }
+    fd_skip(&words->lanes, word - from);
 }
 
 FD_OUTLINE uint64_t fd_next(fd_words *words, const fd_mask_params *params)

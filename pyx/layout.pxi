@@ -5,84 +5,12 @@ contiguous are worked on where they are, and the stream stays open from row to r
 are gathered into a small buffer of the thread that works on them, and scattered from there.
 """
 from libc.stdint cimport uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from kernels cimport *
 
 cdef enum:
-    TILE_WORDS = 64          # keep words that are made at a time
     DROP_ROW_MIN_SIZE = 256  # elements of a row from which the stream is taken up for it alone
-
-
-# A place in an array.
-cdef struct Cursor:
-    const Axes *axes
-    char *at
-    Py_ssize_t left         # elements of the row from `at` on
-    Py_ssize_t index[MAX_AXES]
-
-
-cdef void open_cursor(
-    Cursor *cursor, const Axes *axes, char *data, Py_ssize_t number
-) noexcept nogil:
-    """Go to an element by its number in the order of the walk."""
-    cdef int axis
-
-    cursor.axes = axes
-    cursor.at = data
-    for axis in range(axes.count - 1, -1, -1):
-        cursor.index[axis] = number % axes.shape[axis]
-        cursor.at += cursor.index[axis] * axes.strides[axis]
-        number //= axes.shape[axis]
-    axis = axes.count - 1
-    cursor.left = axes.shape[axis] - cursor.index[axis]
-
-
-cdef inline void advance(Cursor *cursor, Py_ssize_t count) noexcept nogil:
-    """Advance by `count` elements of the row, and from its end to the next row."""
-    cdef:
-        const Axes *axes = cursor.axes
-        int axis = axes.count - 1
-
-    cursor.at += count * axes.strides[axis]
-    cursor.left -= count
-    if cursor.left:
-        return
-    cursor.left = axes.shape[axis]
-    while True:
-        cursor.at -= axes.shape[axis] * axes.strides[axis]
-        axis -= 1
-        if axis < 0:
-            return
-        cursor.at += axes.strides[axis]
-        cursor.index[axis] += 1
-        if cursor.index[axis] < axes.shape[axis]:
-            return
-        cursor.index[axis] = 0
-
-
-cdef void gather(Cursor *cursor, char *buffer, Py_ssize_t count, int size) noexcept nogil:
-    """Copy the next elements, of `size` bytes each, into the buffer."""
-    cdef Py_ssize_t stride = cursor.axes.strides[cursor.axes.count - 1], some
-
-    while count:
-        some = min(count, cursor.left)
-        fd_gather(buffer, cursor.at, some, stride, size)
-        buffer += some * size
-        count -= some
-        advance(cursor, some)
-
-
-cdef void scatter(Cursor *cursor, const char *buffer, Py_ssize_t count, int size) noexcept nogil:
-    """Copy the next elements, of `size` bytes each, out of the buffer."""
-    cdef Py_ssize_t stride = cursor.axes.strides[cursor.axes.count - 1], some
-
-    while count:
-        some = min(count, cursor.left)
-        fd_scatter(cursor.at, buffer, some, stride, size)
-        buffer += some * size
-        count -= some
-        advance(cursor, some)
 
 
 cdef void run_layout(const Job *job, Py_ssize_t begin, Py_ssize_t size) noexcept nogil:
@@ -94,11 +22,14 @@ cdef void run_layout(const Job *job, Py_ssize_t begin, Py_ssize_t size) noexcept
         )
         Cursor x, y
 
-    open_cursor(&x, &layout.x, <char *> job.x, begin)
-    open_cursor(&y, &layout.y, job.y, begin)
+    if job.args.region is not NULL:
+        row = min(row, job.args.region.shape[job.args.region.count - 1])
+    open_cursor(&x, &layout.x, <uint64_t> <size_t> job.x, begin)
+    open_cursor(&y, &layout.y, <uint64_t> <size_t> job.y, begin)
     if (
-        job.args.mask is NULL and layout.x_direct and layout.y_direct
-        and row >= DROP_ROW_MIN_SIZE
+        job.args.mask is NULL and job.args.rates is NULL
+        and layout.fill is NULL and layout.scales is NULL
+        and layout.x_direct and layout.y_direct and row >= DROP_ROW_MIN_SIZE
     ):
         drop_rows(job, &x, &y, begin, size)
     else:
@@ -114,18 +45,79 @@ cdef void drop_rows(
     cdef:
         const KernelArgs *args = job.args
         Stream stream
+        Cursor run
         bint nontemporal
         Py_ssize_t count
 
-    open_stream(&stream, &args.params, args.offset + <uint64_t> begin)
+    open_run(&run, args, begin)
+    open_stream(&stream, &args.params, run.at)
     while size:
         nontemporal = args.nontemporal
-        count = min(size, min(x.left, y.left))
-        count = up_to_cache_line(y.at, count, args.item_bits // 8, &nontemporal)
-        drop_by[args.operation](x.at, y.at, count, &stream, args, nontemporal)
+        count = min(min(size, run.left), min(x.left, y.left))
+        seek(&stream, &args.params, run.at)
+        count = up_to_cache_line(address(y), count, args.item_bits // 8, &nontemporal)
+        drop_by[args.operation](address(x), address(y), count, &stream, args, nontemporal)
         advance(x, count)
         advance(y, count)
+        advance(&run, count)
         size -= count
+
+
+# Numbers beside the elements: a fill and a scale for each. Where a call has one of the two only,
+# the other is the same for all, and is written into its buffer once.
+cdef struct Beside:
+    bint used
+    Cursor fill_at
+    Cursor scales_at
+    fd_buffer fill
+    fd_buffer scales
+
+
+cdef void open_beside(Beside *beside, const Job *job, Py_ssize_t begin) noexcept nogil:
+    """Go to element number `begin`."""
+    cdef:
+        const Layout *layout = job.layout
+        int item_bytes = job.args.item_bits // 8, scale_bytes = scale_bytes_by[job.args.operation]
+        Py_ssize_t i
+
+    beside.used = layout.fill is not NULL or layout.scales is not NULL
+    if not beside.used:
+        return
+    if layout.fill is not NULL:
+        open_cursor(
+            &beside.fill_at, &layout.fill.axes, <uint64_t> <size_t> layout.fill.data, begin
+        )
+    else:
+        memcpy(beside.fill.bytes, &job.args.affine.dropped, item_bytes)
+        copy_forward(beside.fill.bytes + item_bytes, item_bytes, FD_BUFFER - item_bytes)
+    if layout.scales is not NULL:
+        open_cursor(
+            &beside.scales_at, &layout.scales.axes, <uint64_t> <size_t> layout.scales.data, begin
+        )
+    else:
+        for i in range(FD_BUFFER // scale_bytes):
+            if scale_bytes == sizeof(float):
+                (<float *> beside.scales.bytes)[i] = <float> job.args.affine.scale
+            else:
+                (<double *> beside.scales.bytes)[i] = job.args.affine.scale
+
+
+cdef inline void read_beside(
+    Beside *beside, const Layout *layout, Py_ssize_t count
+) noexcept nogil:
+    """Read the numbers beside the next elements."""
+    if layout.fill is not NULL:
+        gather(
+            &beside.fill_at, layout.fill.making, layout.fill.item_bytes, beside.fill.bytes, count
+        )
+    if layout.scales is not NULL:
+        gather(
+            &beside.scales_at,
+            layout.scales.making,
+            layout.scales.item_bytes,
+            beside.scales.bytes,
+            count,
+        )
 
 
 cdef void apply_tiles(
@@ -138,20 +130,27 @@ cdef void apply_tiles(
         int item_bytes = args.item_bits // 8
         MaskReader reader
         fd_buffer buffer
+        Beside beside
         uint64_t keep[TILE_WORDS + 2]
-        Py_ssize_t tile = FD_WORD * TILE_WORDS, count
+        Py_ssize_t tile = TILE, count
 
-    if not (layout.x_direct and layout.y_direct):
-        tile = min(tile, <Py_ssize_t> (FD_BUFFER // item_bytes))
+    open_beside(&beside, job, begin)
+    if beside.used:
+        tile = FD_BUFFER // max(item_bytes, scale_bytes_by[args.operation])
+    elif not (layout.x_direct and layout.y_direct):
+        tile = FD_BUFFER // item_bytes
+    tile = min(tile, <Py_ssize_t> TILE)
     memset(keep, 0, sizeof(keep))
     open_mask(&reader, args, begin)
     while size:
         count = min(size, tile)
         read_mask(&reader, keep, count)
+        if beside.used:
+            read_beside(&beside, layout, count)
         if not layout.x_direct:
-            gather(x, buffer.bytes, count, item_bytes)
+            gather(x, COPIES, item_bytes, buffer.bytes, count)
             fd_swap_bytes(buffer.bytes, count * item_bytes, layout.swapped)
-        apply_rows(job, x, y, buffer.bytes, keep, count)
+        apply_rows(job, x, y, buffer.bytes, &beside, keep, count)
         if not layout.y_direct:
             fd_swap_bytes(buffer.bytes, count * item_bytes, layout.swapped)
             scatter(y, buffer.bytes, count, item_bytes)
@@ -163,6 +162,7 @@ cdef inline void apply_rows(
     Cursor *x,
     Cursor *y,
     char *buffer,
+    const Beside *beside,
     const uint64_t *keep,
     Py_ssize_t size,
 ) noexcept nogil:
@@ -171,7 +171,6 @@ cdef inline void apply_rows(
         const KernelArgs *args = job.args
         int item_bytes = args.item_bits // 8
         bint x_direct = job.layout.x_direct, y_direct = job.layout.y_direct, nontemporal
-        apply_function apply = apply_by[args.operation]
         Py_ssize_t done = 0, count
         const char *source
         char *target
@@ -182,11 +181,24 @@ cdef inline void apply_rows(
         source = target = buffer + done * item_bytes
         if x_direct:
             count = min(count, x.left)
-            source = x.at
+            source = address(x)
         if y_direct:
-            count = up_to_cache_line(y.at, min(count, y.left), item_bytes, &nontemporal)
-            target = y.at
-        apply(source, target, count, keep, done, args, nontemporal)
+            count = up_to_cache_line(address(y), min(count, y.left), item_bytes, &nontemporal)
+            target = address(y)
+        if beside.used:
+            each_by[args.operation](
+                source,
+                target,
+                count,
+                keep,
+                done,
+                beside.fill.bytes + done * item_bytes,
+                beside.scales.bytes + done * scale_bytes_by[args.operation],
+                args,
+                nontemporal,
+            )
+        else:
+            apply_by[args.operation](source, target, count, keep, done, args, nontemporal)
         if x_direct:
             advance(x, count)
         if y_direct:

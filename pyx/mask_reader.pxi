@@ -2,7 +2,6 @@
 from libc.stdint cimport UINT64_MAX, uint64_t
 
 from kernels cimport *
-from operations cimport PACK
 
 
 cdef struct PackedReader:
@@ -147,25 +146,10 @@ cdef Py_ssize_t repeat_row(
     return rows * row
 
 
-cdef inline void put(uint64_t *keep, Py_ssize_t at, uint64_t bits, Py_ssize_t count) noexcept nogil:
-    """Append the lowest `count` bits to the `at` bits of `keep`."""
-    cdef int shift = <int> (at % FD_WORD)
-
-    keep += at // FD_WORD
-    bits &= UINT64_MAX >> (FD_WORD - count)
-    if shift == 0:
-        keep[0] = bits
-        return
-    keep[0] |= bits << shift
-    if shift + count > FD_WORD:
-        keep[1] = bits >> (FD_WORD - shift)
-
-
-# The stream or a packed mask, whichever the call has.
 # Either the stream or a packed mask, as the call has it.
 cdef struct MaskReader:
     const KernelArgs *args
-    Stream stream
+    DrawReader draws
     PackedReader packed
 
 
@@ -175,20 +159,14 @@ cdef inline void open_mask(
     """Go to element number `at` of a call."""
     reader.args = args
     if args.mask is NULL:
-        open_stream(&reader.stream, &args.params, args.offset + <uint64_t> at)
+        open_draws(&reader.draws, args, at)
     else:
         open_packed(&reader.packed, args.mask, at)
 
 
 cdef inline void read_mask(MaskReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
-    """Make the keep words of the next `size` elements; `keep` holds a word more."""
-    cdef:
-        char *packed = <char *> keep
-        Py_ssize_t word
-
+    """Make the keep words of the next `size` elements, a tile at most; `keep` has a word more."""
     if reader.args.mask is NULL:
-        drop_by[PACK](packed, packed, size, &reader.stream, reader.args, False)
-        for word in range((size + FD_WORD - 1) // FD_WORD):
-            keep[word] = fd_little_endian(keep[word])
+        read_draws(&reader.draws, keep, size)
     else:
         read_packed(&reader.packed, keep, size)

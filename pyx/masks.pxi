@@ -20,39 +20,45 @@ cpdef tuple as_noise_shape(noise_shape):
         ) from None
 
 
-cdef tuple check_noise(cnp.ndarray x, tuple noise):
-    """Return the mask's shape, or None if it is x's shape; reject one that does not fit x."""
+cdef int check_noise(cnp.ndarray x, tuple noise) except -1:
+    """Reject a noise shape that does not fit x."""
     shape = (<object> x).shape
-    if len(noise) == len(shape):
-        drawn = tuple([n if entry is None else entry for n, entry in zip(shape, noise)])
-        if drawn == shape:
-            return None
-        if all([entry == 1 or entry == n for n, entry in zip(shape, drawn)]):
-            return drawn
+    if len(noise) == len(shape) and all(
+        [entry is None or entry == 1 or entry == n for n, entry in zip(shape, noise)]
+    ):
+        return 0
     raise ValueError(
         f"noise_shape must have 1, the axis's length or None for each axis of x, whose shape is "
         f"{shape}, but got {noise}"
     )
 
 
-cdef void decide_each(Decisions *decisions, cnp.ndarray x) noexcept:
-    """Describe a mask that has a decision for each element, in C order."""
-    decisions.each = True
+cdef tuple decide(Decisions *decisions, cnp.ndarray x, tuple noise):
+    """Describe the mask of a checked noise shape, or of x's shape; return its shape."""
+    shape = (<object> x).shape
+    if noise is not None:
+        drawn = tuple([n if entry is None else entry for n, entry in zip(shape, noise)])
+        if drawn != shape:
+            decide_shape(decisions, drawn)
+            return drawn
+    decisions.each = decisions.whole = True
     decisions.count = set_strides(
         decisions, cnp.PyArray_NDIM(x), <const Py_ssize_t *> cnp.PyArray_DIMS(x)
     )
+    return shape
 
 
-cdef int decide_shared(Decisions *decisions, cnp.ndarray x, shape) except -1:
-    """Describe a mask of a shape that broadcasts to x's."""
+cdef int decide_shape(Decisions *decisions, tuple shape) except -1:
+    """Describe a mask by its shape."""
     cdef:
         Py_ssize_t lengths[MAX_AXES]
-        int axis, axes = cnp.PyArray_NDIM(x), missing = axes - <int> len(shape)
+        int axis
 
-    for axis in range(axes):
-        lengths[axis] = 1 if axis < missing else shape[axis - missing]
+    for axis in range(len(shape)):
+        lengths[axis] = shape[axis]
     decisions.each = False
-    decisions.count = set_strides(decisions, axes, lengths)
+    decisions.whole = True
+    decisions.count = set_strides(decisions, <int> len(shape), lengths)
     return 0
 
 
@@ -66,6 +72,43 @@ cdef Py_ssize_t set_strides(Decisions *decisions, int axes, const Py_ssize_t *sh
         decisions.strides[axis] = 0 if shape[axis] == 1 else size
         size *= shape[axis]
     return size
+
+
+cdef uint64_t place(
+    Decisions *decisions, tuple shape, tuple noise, tuple region, offset
+) except? 1:
+    """Place a mask in the stream; return the index of its first decision.
+
+    `shape` is that of the block, and 1 in `noise` marks the axes along which it shares decisions.
+    """
+    cdef int axis
+
+    if region is None:
+        return check_offset(offset, decisions.count)
+    origin, full = region
+    if len(origin) != len(shape) or len(full) != len(shape) or not all(
+        [0 <= begin <= begin + n <= end for begin, n, end in zip(origin, shape, full)]
+    ):
+        raise ValueError(
+            f"origin and full_shape must have an entry for each axis, and the block must lie "
+            f"inside: its shape is {shape}, but got origin={origin} and full_shape={full}"
+        )
+    begin, step = offset, 1
+    for axis in range(len(shape) - 1, -1, -1):
+        if noise is not None and noise[axis] == 1:
+            decisions.steps[axis] = 0
+            continue
+        if shape[axis] > 1 and decisions.strides[axis] != step:
+            decisions.whole = False
+        decisions.steps[axis] = min(step, 2**63 - 1)
+        begin += origin[axis] * step
+        step *= full[axis]
+    if step >= 2**63:
+        raise ValueError(f"full_shape must have less than 2**63 decisions, but got {full}")
+    check_offset(offset, step)
+    if decisions.count == 0:
+        decisions.whole = True
+    return begin
 
 
 cdef cnp.ndarray words_for(Py_ssize_t decisions):
@@ -111,6 +154,7 @@ cdef cnp.ndarray decide_by(Decisions *decisions, cnp.ndarray x, cnp.ndarray mask
     order = sorted(range(mask.ndim), key=[-abs(n) for n in (<object> mask).strides].__getitem__)
     mask = np.ascontiguousarray(mask.transpose(order))
     decisions.each = False
+    decisions.whole = True
     decisions.count = cnp.PyArray_SIZE(mask)
     for axis in range(missing):
         decisions.strides[axis] = 0

@@ -12,8 +12,9 @@ class Operation(NamedTuple):
     """One operation.
 
     A kept element goes through `compute`, a function of apply.h, and through its shift if `shifts`.
-    The choice between kept and dropped is made by units of `unit` bits, `units` to an element. An
-    operation with a `dtype` is for that dtype; one without selects any element of its size.
+    A dropped one becomes 0 or, if `fills`, what the call says. The choice between kept and dropped
+    is made by units of `unit` bits, `units` to an element. An operation with a `dtype` is for that
+    dtype; one without selects any element of its size.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Operation(NamedTuple):
     compute: str
     shifts: bool = False
     dtype: str = ""
+    fills: bool = False
 
 
 OPERATIONS = [
@@ -37,17 +39,19 @@ OPERATIONS = [
     Operation("scale_float64", 64, 1, "fd_float64", False, "float64"),
     Operation("scale_complex64", 32, 2, "fd_float32", False, "complex64"),
     Operation("scale_complex128", 64, 2, "fd_float64", False, "complex128"),
-    Operation("shift_float16", 16, 1, "fd_float16", True, "float16"),
-    Operation("shift_bfloat16", 16, 1, "fd_bfloat16", True, "bfloat16"),
-    Operation("shift_float32", 32, 1, "fd_float32", True, "float32"),
-    Operation("shift_float64", 64, 1, "fd_float64", True, "float64"),
+    Operation("shift_float16", 16, 1, "fd_float16", True, "float16", True),
+    Operation("shift_bfloat16", 16, 1, "fd_bfloat16", True, "bfloat16", True),
+    Operation("shift_float32", 32, 1, "fd_float32", True, "float32", True),
+    Operation("shift_float64", 64, 1, "fd_float64", True, "float64", True),
 ]
+OPERATIONS += [o._replace(name=f"{o.name}_fill", fills=True) for o in OPERATIONS if not o.fills]
 
 
 def table_h():
     """FD_OPERATIONS, the table as a macro, for apply.h."""
     rows = [
-        f"    each({o.name}, {o.unit}, {o.units}, {o.compute}, {int(o.shifts)})" for o in OPERATIONS
+        f"    each({o.name}, {o.unit}, {o.units}, {o.compute}, {int(o.shifts)}, {int(o.fills)})"
+        for o in OPERATIONS
     ]
     return " \\\n".join(["#define FD_OPERATIONS(each)", *rows]) + "\n"
 
@@ -97,11 +101,32 @@ apply_by[{number}] = apply_{name}
 """
 
 
+EACH = """
+cdef void apply_each_{name}(
+    const char *x, char *y, Py_ssize_t size, const uint64_t *keep, Py_ssize_t at,
+    const char *fill, const char *scales, const KernelArgs *args, bint past
+) noexcept nogil:
+    cdef:
+        const fd_{name} *source = <const fd_{name} *> x
+        const fd_{name} *filling = <const fd_{name} *> fill
+
+    if past:
+        apply_each_run(source, <fd_{name} *> y, size, keep, at, filling, scales, args, True)
+    else:
+        apply_each_run(source, <fd_{name} *> y, size, keep, at, filling, scales, args, False)
+
+each_by[{number}] = apply_each_{name}
+scale_bytes_by[{number}] = {scale_bytes}
+"""
+
+
 def dispatch_pxi():
-    """Define two functions for each operation, and fill the tables that hold them."""
+    """Define the functions of each operation, and fill the tables that hold them."""
     wrappers = [DROP.format(name="packed", number="PACK")]
     for o in OPERATIONS:
-        wrappers += [text.format(name=o.name, number=o.name.upper()) for text in (DROP, APPLY)]
+        texts = [DROP, APPLY] if o.fills else [DROP, APPLY, EACH]
+        names = {"name": o.name, "number": o.name.upper(), "scale_bytes": 8 if o.unit == 64 else 4}
+        wrappers += [text.format(**names) for text in texts]
     return "".join(wrappers)
 
 
@@ -110,7 +135,9 @@ def lookup_pxi():
     lines = []
     for o in OPERATIONS:
         number = o.name.upper()
-        if not o.dtype:
+        if o.fills and not o.shifts:
+            lines.append(f"fill_by[{number.removesuffix('_FILL')}] = {number}")
+        elif not o.dtype:
             lines.append(f"select_by[{o.unit * o.units // 8}] = {number}")
         else:
             lines.append(f"{'shift' if o.shifts else 'scale'}_by[{o.dtype.upper()}] = {number}")

@@ -15,19 +15,26 @@ cdef enum:
     ROW_MIN_SIZE = 32  # rows of so many elements or more are worked on in place
 
 
+# In which order the axes longer than 1 are visited, outer ones first.
+cdef struct Order:
+    int count
+    int axis[MAX_AXES]
+
+
 cdef struct Walk:
     bint contiguous             # x and y are one run of native elements
     bint in_c_order
-    int axes                    # those longer than 1
-    int order[MAX_AXES]         # x's axes in the order of the walk, outer ones first
-    Layout layout               # unless contiguous
+    Order order
+    Layout layout               # but for what lies beside x
 
 
-# How a mask lies along the axes of x.
+# How a mask lies along the axes of x, and in the stream.
 cdef struct Decisions:
-    Py_ssize_t count            # of the whole mask
+    Py_ssize_t count            # of the mask
     bint each                   # one for each element, in C order
     Py_ssize_t strides[MAX_AXES]  # decisions between neighbours; 0 where they share one
+    bint whole                  # they follow one another in the stream
+    Py_ssize_t steps[MAX_AXES]  # if not: elements of the stream between neighbours
 
 
 # Bytes of a result from which its stores bypass the cache: three quarters of the last level, as
@@ -38,31 +45,33 @@ if NONTEMPORAL_MIN_BYTES <= 0:
     NONTEMPORAL_MIN_BYTES = 2**25
 
 
-cdef int choose_walk(Walk *walk, cnp.ndarray x, cnp.ndarray y, bint selects) except -1:
+cdef int choose_walk(
+    Walk *walk, cnp.ndarray x, cnp.ndarray y, bint selects, bint beside
+) except -1:
     """Choose how x and y are walked; `selects` says that numbers are only copied.
+
+    `beside` says that other operands are walked beside them, or that the mask is a region's.
 
     A walk in C order takes its decisions from the stream as it comes. Another order is better only
     if both arrays have one, and then it is y's.
     """
     cdef:
         bint native = selects or (cnp.PyArray_ISNOTSWAPPED(x) and cnp.PyArray_ISNOTSWAPPED(y))
-        int axis
         Py_ssize_t length
 
     walk.in_c_order = True
-    walk.axes = 0
-    for axis in range(cnp.PyArray_NDIM(x)):
-        if cnp.PyArray_DIM(x, axis) != 1:
-            walk.order[walk.axes] = axis
-            walk.axes += 1
+    set_c_order(&walk.order, x)
+    walk.layout.fill = walk.layout.scales = NULL
     walk.contiguous = native and cnp.PyArray_IS_C_CONTIGUOUS(x) and cnp.PyArray_IS_C_CONTIGUOUS(y)
-    if walk.contiguous:
-        return 0
-    if not is_in_c_order(walk, x) and not is_in_c_order(walk, y):
+    if not walk.contiguous and not is_in_c_order(&walk.order, x) and (
+        not is_in_c_order(&walk.order, y)
+    ):
         walk.in_c_order = False
-        sort_axes(walk, y)
-    merge_axes(&walk.layout.x, walk, x)
-    merge_axes(&walk.layout.y, walk, y)
+        sort_axes(&walk.order, y)
+    if walk.contiguous and not beside:
+        return 0
+    merge_axes(&walk.layout.x, &walk.order, x)
+    merge_axes(&walk.layout.y, &walk.order, y)
     walk.layout.swapped = 0 if native else swapped_bytes(x)
     walk.layout.x_direct = native and has_rows(&walk.layout.x, x)
     walk.layout.y_direct = native and has_rows(&walk.layout.y, y)
@@ -74,14 +83,25 @@ cdef int choose_walk(Walk *walk, cnp.ndarray x, cnp.ndarray y, bint selects) exc
     return 0
 
 
-cdef bint is_in_c_order(const Walk *walk, cnp.ndarray x):
+cdef void set_c_order(Order *order, cnp.ndarray x) noexcept:
+    """Put the axes in the order of C."""
+    cdef int axis
+
+    order.count = 0
+    for axis in range(cnp.PyArray_NDIM(x)):
+        if cnp.PyArray_DIM(x, axis) != 1:
+            order.axis[order.count] = axis
+            order.count += 1
+
+
+cdef bint is_in_c_order(const Order *order, cnp.ndarray x):
     """Return whether no axis of x has smaller strides than a later one."""
     cdef:
         Py_ssize_t last = <Py_ssize_t> INT64_MAX, stride
         int i
 
-    for i in range(walk.axes):
-        stride = abs(cnp.PyArray_STRIDE(x, walk.order[i]))
+    for i in range(order.count):
+        stride = abs(cnp.PyArray_STRIDE(x, order.axis[i]))
         if stride > last:
             return False
         if stride:
@@ -89,42 +109,55 @@ cdef bint is_in_c_order(const Walk *walk, cnp.ndarray x):
     return True
 
 
-cdef void sort_axes(Walk *walk, cnp.ndarray y) noexcept:
+cdef void sort_axes(Order *order, cnp.ndarray y) noexcept:
     """Put the axes in the order of y's memory."""
     cdef:
         int i, j, axis
         Py_ssize_t stride
 
-    for i in range(1, walk.axes):
-        axis = walk.order[i]
+    for i in range(1, order.count):
+        axis = order.axis[i]
         j = i
         stride = abs(cnp.PyArray_STRIDE(y, axis))
-        while j and abs(cnp.PyArray_STRIDE(y, walk.order[j - 1])) < stride:
-            walk.order[j] = walk.order[j - 1]
+        while j and abs(cnp.PyArray_STRIDE(y, order.axis[j - 1])) < stride:
+            order.axis[j] = order.axis[j - 1]
             j -= 1
-        walk.order[j] = axis
+        order.axis[j] = axis
 
 
-cdef void merge_axes(Axes *axes, const Walk *walk, cnp.ndarray x) noexcept:
-    """Describe x's axes in the order of the walk, those that continue each other as one."""
-    cdef:
-        int i, last = -1
-        Py_ssize_t n, stride
+cdef void merge_axes(Axes *axes, const Order *order, cnp.ndarray x) noexcept:
+    """Describe x's axes in an order."""
+    cdef int i
 
-    for i in range(walk.axes):
-        n = cnp.PyArray_DIM(x, walk.order[i])
-        stride = cnp.PyArray_STRIDE(x, walk.order[i])
-        if last >= 0 and axes.strides[last] == n * stride:
-            axes.shape[last] *= n
-        else:
-            last += 1
-            axes.shape[last] = n
+    begin_axes(axes)
+    for i in range(order.count):
+        add_axis(
+            axes, cnp.PyArray_DIM(x, order.axis[i]), cnp.PyArray_STRIDE(x, order.axis[i])
+        )
+    end_axes(axes, cnp.PyArray_ITEMSIZE(x))
+
+
+cdef inline void begin_axes(Axes *axes) noexcept:
+    axes.count = 0
+
+
+cdef inline void add_axis(Axes *axes, Py_ssize_t n, Py_ssize_t stride) noexcept:
+    """Add an axis below the others, as a part of the last one if it continues that."""
+    cdef int last = axes.count - 1
+
+    if last >= 0 and axes.strides[last] == n * stride:
+        axes.shape[last] *= n
         axes.strides[last] = stride
-    if last < 0:  # one element
-        last = 0
-        axes.shape[0] = 1
-        axes.strides[0] = cnp.PyArray_ITEMSIZE(x)
-    axes.count = last + 1
+    else:
+        axes.shape[axes.count] = n
+        axes.strides[axes.count] = stride
+        axes.count += 1
+
+
+cdef inline void end_axes(Axes *axes, Py_ssize_t item) noexcept:
+    """Give one element, which has no axis, an axis."""
+    if axes.count == 0:
+        add_axis(axes, 1, item)
 
 
 cdef bint has_rows(const Axes *axes, cnp.ndarray x):
@@ -165,9 +198,9 @@ cdef void plan_mask(MaskPlan *plan, const Walk *walk, cnp.ndarray x, const Decis
         int i, count = 0, moved
         Py_ssize_t n, stride, last = <Py_ssize_t> INT64_MAX, bits = decisions.count
 
-    for i in range(walk.axes):
-        n = cnp.PyArray_DIM(x, walk.order[i])
-        stride = decisions.strides[walk.order[i]]
+    for i in range(walk.order.count):
+        n = cnp.PyArray_DIM(x, walk.order.axis[i])
+        stride = decisions.strides[walk.order.axis[i]]
         if count and strides[count - 1] == n * stride:
             shape[count - 1] *= n
         else:
@@ -270,14 +303,16 @@ cdef int choose(
     const Decisions *decisions,
     bint given,
     bint fresh,
+    bint beside,
 ) except -1:
-    """Choose how a call is carried out: `given` a mask or not, into a fresh result or not.
+    """Choose how a call is carried out: `given` a mask or not, into a fresh result or not, with
+    operands `beside` x or without.
 
     Nontemporal stores are for large results that nobody has just touched: in fresh memory the
     system has filled the page with zeros, in place the lines are read anyway. They need rows, which
     have whole cache lines.
     """
-    choose_walk(&choice.walk, x, y, selects(args))
+    choose_walk(&choice.walk, x, y, selects(args), beside or not decisions.whole)
     choice.packed = given or not decisions.each or not choice.walk.in_c_order
     if choice.packed:
         plan_mask(&choice.plan, &choice.walk, x, decisions)

@@ -37,7 +37,7 @@ def test_public_names_belong_to_fastdrop(name):
     ("name", "options"),
     [
         ("dropout", signatures.DropoutOptions),
-        ("dropout1d", signatures.ScaleOptions),
+        ("dropout1d", signatures.ChannelOptions),
         ("alpha_dropout", signatures.NoiseOptions),
         ("feature_alpha_dropout", signatures.Options),
     ],

@@ -1,0 +1,106 @@
+"""Probabilities: p as one number, or as an array with a number for each decision."""
+cimport numpy as cnp
+
+from kernels cimport *
+
+import numpy as np
+
+
+cpdef double check_probability(p) except? -1:
+    """Return p as a float; raise unless it is one real number in [0, 1]."""
+    cdef double probability
+    if type(p) is float:
+        probability = p
+    else:
+        probability = as_real(p)
+    if not 0 <= probability <= 1:
+        raise_probability(p)
+    return probability
+
+
+cdef int raise_probability(p) except -1:
+    raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+cdef double as_real(p) except? -1:
+    """Return one real number, a scalar of any library or an array of no axes, as a double."""
+    if isinstance(p, cnp.ndarray):
+        check_unmasked(p, "p", False)
+    shape, dtype = getattr(p, "shape", ()), getattr(p, "dtype", None)
+    if shape != ():
+        raise TypeError(f"p must be one number, but got an array of shape {tuple(shape)}: {p!r}")
+    # float() takes more than numbers, and loses an imaginary part.
+    if isinstance(dtype, np.dtype) and dtype.kind != "V":
+        is_real = dtype.kind in "fiu"
+    else:
+        is_real = dtype is None or "float" in str(dtype) or "int" in str(dtype)
+    if isinstance(p, bool) or "bool" in str(dtype):
+        raise TypeError(f"p must be a number, but got the bool {p!r}")
+    try:
+        if is_real:
+            return p
+    except TypeError:
+        pass
+    except OverflowError:
+        return float("inf")
+    raise TypeError(f"p must be a real number, but got {p!r}")
+
+
+cdef cnp.ndarray as_probabilities(p):
+    """Return p as an array of float32 or float64, or None if p is one number."""
+    cdef cnp.ndarray array
+
+    if type(p) is float:
+        return None
+    if not isinstance(p, (list, tuple)) and getattr(p, "shape", ()) == ():
+        return None
+    array = as_base_array(convert(p, "p"))
+    dtype = array.dtype
+    if dtype.kind == "b":
+        raise TypeError("p must hold numbers, but got bools")
+    if not (dtype.kind in "fiu" or is_bfloat16(array)):
+        raise TypeError(f"p must hold real numbers, but its dtype is {dtype}")
+    single = dtype.itemsize < 4 and dtype.kind not in "iu" or dtype == np.float32
+    return array.astype(np.float32 if single else np.float64, order="K", copy=False)
+
+
+cdef cnp.ndarray fit_probabilities(cnp.ndarray p, tuple shape, double *constant):
+    """Return a p for each decision of a shape, without repetitions; or None if all are `constant`.
+
+    Raises if p does not broadcast to the shape, or if a number is outside [0, 1].
+    """
+    cdef fd_survey found
+
+    p_shape = (<object> p).shape
+    if len(p_shape) > len(shape) or any(
+        [m not in (1, n) for n, m in zip(reversed(shape), reversed(p_shape))]
+    ):
+        raise ValueError(
+            f"p must be a number or broadcast to the mask's shape {shape}, but its shape is "
+            f"{p_shape}"
+        )
+    # Repetitions that broadcasting made are left out. With the dots the array stays one.
+    p = p[(*[slice(None if stride else 1) for stride in (<object> p).strides], ...)]
+    if not (cnp.PyArray_IS_C_CONTIGUOUS(p) or cnp.PyArray_IS_F_CONTIGUOUS(p)):
+        p = np.ascontiguousarray(p)
+    if cnp.PyArray_TYPE(p) == cnp.NPY_FLOAT32:
+        found = kernel.survey_floats(cnp.PyArray_DATA(p), cnp.PyArray_SIZE(p))
+    else:
+        found = kernel.survey_doubles(cnp.PyArray_DATA(p), cnp.PyArray_SIZE(p))
+    if found.outside:
+        raise_probability(p[~((p >= 0) & (p <= 1))][0])
+    if found.differ:
+        return p
+    constant[0] = p.flat[0] if cnp.PyArray_SIZE(p) else 0.5
+    return None
+
+
+cdef cnp.ndarray thresholds_of(cnp.ndarray p):
+    """Return the thresholds of the stream for an array of probabilities, as fd_thresholds makes."""
+    return np.minimum(np.floor(p * np.float64(65536)), 65535).astype(np.uint16, order="K")
+
+
+cdef cnp.ndarray scales_of(cnp.ndarray p, dtype):
+    """Return 1 / (1 - p), computed in double and rounded once."""
+    with np.errstate(divide="ignore"):
+        return (1 / (1 - p.astype(np.float64))).astype(dtype, order="K")
