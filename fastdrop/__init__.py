@@ -2,6 +2,8 @@
 
 # First of all cpu, which loads what is compiled, and says what to do where nothing is.
 from fastdrop import cpu as cpu
+from fastdrop.block_layers import DropBlock2d, DropBlock3d
+from fastdrop.blocks import drop_block2d, drop_block3d
 from fastdrop.config import show_config
 from fastdrop.functional import (
     alpha_dropout,
@@ -27,6 +29,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlphaDropout",
+    "DropBlock2d",
+    "DropBlock3d",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -36,6 +40,8 @@ __all__ = [
     "RNGLike",
     "alpha_dropout",
     "apply_mask",
+    "drop_block2d",
+    "drop_block3d",
     "dropout",
     "dropout1d",
     "dropout2d",

@@ -24,6 +24,8 @@ class Gauge:
     def record(self, team: int, took: float, alone: float) -> None: ...
 
 def check_probability(p: Any) -> float: ...
+def check_eps(eps: Any) -> float: ...
+def check_block(size: Any) -> int: ...
 def use(capsule: Any, limit: Any) -> None: ...
 def stay_serial() -> None: ...
 def as_noise_shape(noise_shape: Any) -> tuple[int | None, ...]: ...
@@ -42,6 +44,9 @@ def dropout(
     noise_shape: Any,
     scale: Any,
     fill: Any,
+    count: Any,
+    min_keep: Any,
+    axis: Any,
     offset: Any,
     origin: Any,
     full_shape: Any,
@@ -65,6 +70,10 @@ def keep_mask(
     shape: tuple[int, ...],
     p: Any,
     rng: Any,
+    out: Any,
+    count: Any,
+    min_keep: Any,
+    axis: Any,
     offset: Any,
     origin: Any,
     full_shape: Any,
@@ -82,6 +91,21 @@ def apply_mask(
     filling: Any,
     num_threads: Any,
 ) -> NDArray[Any]: ...
+def drop_block(
+    x: Any,
+    p: Any,
+    block_size: Any,
+    axes: int,
+    trains: Any,
+    in_place: Any,
+    eps: Any,
+    rng: Any,
+    out: Any,
+    scales: Any,
+    filling: Any,
+    returns_key: Any,
+    num_threads: Any,
+) -> NDArray[Any] | tuple[NDArray[Any], Key | None]: ...
 def explain(
     x: Any,
     out: Any = ...,

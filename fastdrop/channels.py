@@ -76,6 +76,8 @@ def dropout1d(
     out: NDArray[Any] | None = None,
     scale: bool = True,
     fill: ArrayLike = 0,
+    count: SupportsIndex | None = None,
+    min_keep: SupportsIndex | None = None,
     offset: SupportsIndex = 0,
     origin: Sequence[SupportsIndex] | None = None,
     full_shape: Sequence[SupportsIndex] | None = None,
@@ -92,6 +94,13 @@ def dropout1d(
     p, training, inplace, rng, out, scale, fill, origin, full_shape, return_key, num_threads
         As for `dropout`. An array p must broadcast to the mask, which has the length 1 in the axes
         that belong to a channel.
+    count : int, optional
+        Drop exactly so many of the C channels of each sample, all choices of them equally likely.
+        p is not used, and the scale is C/(C - count).
+    min_keep : int, optional
+        Keep at least so many channels of each sample: decide with p, and where too few are kept,
+        keep some of those that were dropped, all choices of them equally likely. The scale stays
+        1/(1-p), so the mean is too large.
     offset : int, optional
         Position of the first channel's decision in the mask's stream, 0 or more.
 
@@ -105,7 +114,8 @@ def dropout1d(
     Raises
     ------
     ValueError
-        If x has another number of axes; and as for `dropout`.
+        If x has another number of axes; if `count` or `min_keep` is negative or more than C, or
+        both are given; and as for `dropout`.
     TypeError
         As for `dropout`.
 
@@ -123,7 +133,7 @@ def dropout1d(
            [2., 2., 2., 2.]])
     """
     x = _core.as_array(x, inplace)
-    shape = _channel_noise(x, "dropout1d", "L")
+    shape, axis = _channel_noise(x, "dropout1d", "L")
     return _core.dropout(
         x,
         p,
@@ -134,6 +144,9 @@ def dropout1d(
         shape,
         scale,
         fill,
+        count,
+        min_keep,
+        axis,
         offset,
         origin,
         full_shape,
@@ -153,6 +166,8 @@ def dropout2d(
     out: NDArray[Any] | None = None,
     scale: bool = True,
     fill: ArrayLike = 0,
+    count: SupportsIndex | None = None,
+    min_keep: SupportsIndex | None = None,
     offset: SupportsIndex = 0,
     origin: Sequence[SupportsIndex] | None = None,
     full_shape: Sequence[SupportsIndex] | None = None,
@@ -169,6 +184,13 @@ def dropout2d(
     p, training, inplace, rng, out, scale, fill, origin, full_shape, return_key, num_threads
         As for `dropout`. An array p must broadcast to the mask, which has the length 1 in the axes
         that belong to a channel.
+    count : int, optional
+        Drop exactly so many of the C channels of each sample, all choices of them equally likely.
+        p is not used, and the scale is C/(C - count).
+    min_keep : int, optional
+        Keep at least so many channels of each sample: decide with p, and where too few are kept,
+        keep some of those that were dropped, all choices of them equally likely. The scale stays
+        1/(1-p), so the mean is too large.
     offset : int, optional
         Position of the first channel's decision in the mask's stream, 0 or more.
 
@@ -182,7 +204,8 @@ def dropout2d(
     Raises
     ------
     ValueError
-        If x has another number of axes; and as for `dropout`.
+        If x has another number of axes; if `count` or `min_keep` is negative or more than C, or
+        both are given; and as for `dropout`.
     TypeError
         As for `dropout`.
 
@@ -201,7 +224,7 @@ def dropout2d(
            [2., 2., 0., 0.]])
     """
     x = _core.as_array(x, inplace)
-    shape = _channel_noise(x, "dropout2d", "H, W")
+    shape, axis = _channel_noise(x, "dropout2d", "H, W")
     return _core.dropout(
         x,
         p,
@@ -212,6 +235,9 @@ def dropout2d(
         shape,
         scale,
         fill,
+        count,
+        min_keep,
+        axis,
         offset,
         origin,
         full_shape,
@@ -231,6 +257,8 @@ def dropout3d(
     out: NDArray[Any] | None = None,
     scale: bool = True,
     fill: ArrayLike = 0,
+    count: SupportsIndex | None = None,
+    min_keep: SupportsIndex | None = None,
     offset: SupportsIndex = 0,
     origin: Sequence[SupportsIndex] | None = None,
     full_shape: Sequence[SupportsIndex] | None = None,
@@ -247,6 +275,13 @@ def dropout3d(
     p, training, inplace, rng, out, scale, fill, origin, full_shape, return_key, num_threads
         As for `dropout`. An array p must broadcast to the mask, which has the length 1 in the axes
         that belong to a channel.
+    count : int, optional
+        Drop exactly so many of the C channels of each sample, all choices of them equally likely.
+        p is not used, and the scale is C/(C - count).
+    min_keep : int, optional
+        Keep at least so many channels of each sample: decide with p, and where too few are kept,
+        keep some of those that were dropped, all choices of them equally likely. The scale stays
+        1/(1-p), so the mean is too large.
     offset : int, optional
         Position of the first channel's decision in the mask's stream, 0 or more.
 
@@ -260,7 +295,8 @@ def dropout3d(
     Raises
     ------
     ValueError
-        If x has another number of axes; and as for `dropout`.
+        If x has another number of axes; if `count` or `min_keep` is negative or more than C, or
+        both are given; and as for `dropout`.
     TypeError
         As for `dropout`.
 
@@ -278,7 +314,7 @@ def dropout3d(
            [2., 2., 0., 0.]])
     """
     x = _core.as_array(x, inplace)
-    shape = _channel_noise(x, "dropout3d", "D, H, W")
+    shape, axis = _channel_noise(x, "dropout3d", "D, H, W")
     return _core.dropout(
         x,
         p,
@@ -289,6 +325,9 @@ def dropout3d(
         shape,
         scale,
         fill,
+        count,
+        min_keep,
+        axis,
         offset,
         origin,
         full_shape,
@@ -297,11 +336,12 @@ def dropout3d(
     )
 
 
-def _channel_noise(x: NDArray[Any], name: str, axes: str) -> tuple[int | None, ...]:
-    """Return the noise shape of an array whose last axes, named `axes`, belong to its channels."""
+def _channel_noise(x: NDArray[Any], name: str, axes: str) -> tuple[tuple[int | None, ...], int]:
+    """Return the noise shape and the axis of the channels, whose own axes are the last, `axes`."""
     shape, inner = _core.as_base_array(x).shape, len(axes.split())
     if len(shape) not in (inner + 1, inner + 2):
         raise ValueError(
             f"{name} takes x of shape (N, C, {axes}) or (C, {axes}), but its shape is {shape}"
         )
-    return (None,) * (len(shape) - inner) + (1,) * inner
+    outer = len(shape) - inner
+    return (None,) * outer + (1,) * inner, outer - 1

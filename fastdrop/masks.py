@@ -21,6 +21,10 @@ def keep_mask(
     p: Probabilities = ...,
     *,
     rng: RNGLike = ...,
+    out: NDArray[Any] | None = ...,
+    count: SupportsIndex | None = ...,
+    min_keep: SupportsIndex | None = ...,
+    axis: SupportsIndex = ...,
     offset: SupportsIndex = ...,
     origin: Sequence[SupportsIndex] | None = ...,
     full_shape: Sequence[SupportsIndex] | None = ...,
@@ -35,6 +39,10 @@ def keep_mask(
     p: Probabilities = ...,
     *,
     rng: RNGLike = ...,
+    out: NDArray[Any] | None = ...,
+    count: SupportsIndex | None = ...,
+    min_keep: SupportsIndex | None = ...,
+    axis: SupportsIndex = ...,
     offset: SupportsIndex = ...,
     origin: Sequence[SupportsIndex] | None = ...,
     full_shape: Sequence[SupportsIndex] | None = ...,
@@ -49,6 +57,10 @@ def keep_mask(
     p: Probabilities = ...,
     *,
     rng: RNGLike = ...,
+    out: NDArray[Any] | None = ...,
+    count: SupportsIndex | None = ...,
+    min_keep: SupportsIndex | None = ...,
+    axis: SupportsIndex = ...,
     offset: SupportsIndex = ...,
     origin: Sequence[SupportsIndex] | None = ...,
     full_shape: Sequence[SupportsIndex] | None = ...,
@@ -62,6 +74,10 @@ def keep_mask(
     p: Probabilities = 0.5,
     *,
     rng: RNGLike = None,
+    out: NDArray[Any] | None = None,
+    count: SupportsIndex | None = None,
+    min_keep: SupportsIndex | None = None,
+    axis: SupportsIndex = -1,
     offset: SupportsIndex = 0,
     origin: Sequence[SupportsIndex] | None = None,
     full_shape: Sequence[SupportsIndex] | None = None,
@@ -80,6 +96,18 @@ def keep_mask(
         1 - p.
     rng : optional
         Source of the key, as for `dropout`.
+    out : ndarray, optional
+        Array to write the mask into: of dtype bool and `shape`, in any layout. If `packed`,
+        contiguous, of dtype uint8 and as long as the packed mask.
+    count : int, optional
+        Drop exactly so many elements along `axis`, all choices of them equally likely. p is not
+        used.
+    min_keep : int, optional
+        Keep at least so many elements along `axis`: decide with p, and where too few are kept, keep
+        some of those that were dropped, all choices of them equally likely. So more than 1 - p of
+        the elements are kept on average, and elements along the axis are not independent.
+    axis : int, optional
+        Axis for `count` or `min_keep`, by default the last one.
     offset : int, optional
         Position of the first element in the mask's stream, 0 or more.
     origin, full_shape : sequence of int, optional
@@ -92,7 +120,7 @@ def keep_mask(
     Returns
     -------
     ndarray
-        The mask, of dtype bool. If `packed`, a one-dimensional array of uint8, as from
+        The mask, of dtype bool, or `out`. If `packed`, a one-dimensional array of uint8, as from
         ``numpy.packbits(mask, bitorder="little")``: bit ``i & 7``, counted from the lowest, of byte
         ``i >> 3`` decides on element i in C order. The unused bits of the last byte are 0.
 
@@ -101,15 +129,21 @@ def keep_mask(
     ValueError
         If p is outside [0, 1] or NaN, or does not broadcast to `shape`; if `shape`, `offset` or a
         seed is negative; if the mask does not lie inside `full_shape`; if `num_threads` is less
-        than 1.
+        than 1; if `count` or `min_keep` is negative or more than the length of the axis, or both
+        are given, or `axis` is not an axis of the mask, or is given without them; if `out` has
+        another shape, is read-only, or has elements that share memory.
     TypeError
-        If `rng` or another argument is of the wrong type.
+        If `out` has another dtype, or `rng` or another argument is of the wrong type.
 
     Notes
     -----
     The mask depends only on the key, p and the position, as in `dropout`. The fastest way to a
     result and its mask is ``y, key = dropout(x, p, return_key=True)``, then
     ``keep_mask(x.shape, p, rng=key)``. The GIL is released; any thread may call.
+
+    With `count` or `min_keep` each element has a rank, which depends only on the key and the
+    position: `count` drops those of the smallest ranks, and `min_keep` keeps those of the largest.
+    Nothing is drawn for a `count` of 0 or of the whole axis, or for a `min_keep` of the whole axis.
 
     Examples
     --------
@@ -123,9 +157,35 @@ def keep_mask(
     >>> np.unpackbits(bits, count=8, bitorder="little").reshape(2, 4)
     array([[1, 0, 1, 0],
            [1, 1, 0, 0]], dtype=uint8)
+
+    Hide 3 of 4 patches in each row, as masked autoencoders do; keep at least one of 4 inputs, which
+    changes the first row:
+
+    >>> fastdrop.keep_mask((2, 4), count=3, rng=10)
+    array([[False,  True, False, False],
+           [False, False, False,  True]])
+    >>> fastdrop.keep_mask((3, 4), 0.7, rng=4)
+    array([[False, False, False, False],
+           [False,  True, False, False],
+           [ True, False, False, False]])
+    >>> fastdrop.keep_mask((3, 4), 0.7, min_keep=1, rng=4)
+    array([[ True, False, False, False],
+           [False,  True, False, False],
+           [ True, False, False, False]])
     """
     result: NDArray[Any] = _core.keep_mask(
-        _check_shape(shape), p, rng, offset, origin, full_shape, packed, num_threads
+        _check_shape(shape),
+        p,
+        rng,
+        out,
+        count,
+        min_keep,
+        axis,
+        offset,
+        origin,
+        full_shape,
+        packed,
+        num_threads,
     )
     return result
 

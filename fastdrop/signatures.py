@@ -40,12 +40,30 @@ class ChannelOptions(Options, total=False):
 
     scale: bool
     fill: ArrayLike
+    count: SupportsIndex | None
+    min_keep: SupportsIndex | None
     origin: Sequence[SupportsIndex] | None
     full_shape: Sequence[SupportsIndex] | None
 
 
-class DropoutOptions(NoiseOptions, ChannelOptions, total=False):
+class DropoutOptions(NoiseOptions, total=False):
     """Those of `dropout`."""
+
+    scale: bool
+    fill: ArrayLike
+    origin: Sequence[SupportsIndex] | None
+    full_shape: Sequence[SupportsIndex] | None
+
+
+class BlockOptions(TypedDict, total=False):
+    """The keywords of `drop_block2d` and `drop_block3d`, except `return_key`."""
+
+    eps: float
+    rng: RNGLike
+    out: NDArray[Any] | None
+    scale: bool
+    fill: ArrayLike
+    num_threads: SupportsIndex | None
 
 
 def typed_like(model: _Function) -> Callable[[Callable[..., Any]], _Function]:

@@ -23,7 +23,10 @@ include "masks.pxi"
 include "job.pxi"
 include "fill.pxi"
 include "gauge.pxi"
+include "drawing.pxi"
 include "carry_out.pxi"
+include "lines.pxi"
+include "blocks.pxi"
 
 cnp.import_array()
 
@@ -48,14 +51,14 @@ def stay_serial():
 
 
 def dropout(
-    x, p, training, inplace, rng, out, noise_shape, scale, fill, offset, origin, full_shape,
-    return_key, num_threads,
+    x, p, training, inplace, rng, out, noise_shape, scale, fill, count, min_keep, axis, offset,
+    origin, full_shape, return_key, num_threads,
 ):
-    """What `fastdrop.functional.dropout` documents."""
+    """What `fastdrop.functional.dropout` documents and, with counts, `fastdrop.channels`."""
     cdef Mode mode = DROPOUT if as_bool(scale, "scale") else MASK
     return drop(
-        x, p, training, inplace, rng, out, noise_shape, mode, fill, offset, origin, full_shape,
-        return_key, num_threads,
+        x, p, training, inplace, rng, out, noise_shape, mode, fill, count, min_keep, axis, offset,
+        origin, full_shape, return_key, num_threads,
     )
 
 
@@ -65,14 +68,14 @@ def alpha_dropout(
     """What `fastdrop.functional.alpha_dropout` documents, or how a gradient passes through it."""
     cdef Mode mode = ALPHA_DROPOUT_GRAD if gradient else ALPHA_DROPOUT
     return drop(
-        x, check_probability(p), training, inplace, rng, out, noise_shape, mode, 0, offset, None,
-        None, return_key, num_threads,
+        x, check_probability(p), training, inplace, rng, out, noise_shape, mode, 0, None, None, -1,
+        offset, None, None, return_key, num_threads,
     )
 
 
 cdef object drop(
-    x, p, trains, in_place, rng, out, noise_shape, Mode mode, filling, offset, origin, full_shape,
-    returns_key, num_threads,
+    x, p, trains, in_place, rng, out, noise_shape, Mode mode, filling, count, min_keep, axis,
+    offset, origin, full_shape, returns_key, num_threads,
 ):
     """Decide by chance which elements are dropped."""
     cdef:
@@ -81,8 +84,10 @@ cdef object drop(
         object index = as_index(offset, "offset")
         object result
         KeySource keys
-        Py_ssize_t size
+        Py_ssize_t size, number
         Decisions decisions
+        Drawing drawing = None
+        Ask ask
         bint inplace = as_bool(in_place, "inplace"), return_key = as_bool(returns_key, "return_key")
         bint drops = as_bool(trains, "training")
         KernelArgs args
@@ -101,73 +106,119 @@ cdef object drop(
     if noise is not None:
         check_noise(source, noise)
     shape = decide(&decisions, source, noise)
-    args.offset = place(&decisions, (<object> source).shape, noise, region, index)
+    region = fit_region(region, (<object> source).shape, noise)
+    args.offset = place(&decisions, shape, region, index)
     if each is not None:
         each = fit_probabilities(each, shape, &probability)
-    drops = drops and probability > 0
+    ask = ask_counts(&number, shape, region, count, min_keep, axis, probability)
+    if min_keep is not None and mode == DROPOUT and probability > 0:
+        if probability == 1:
+            raise ValueError(
+                "p = 1 leaves no scale for what min_keep keeps: pass scale=False, or a smaller p"
+            )
+        if ask == ALL_KEPT:  # they are scaled
+            ask = AT_LEAST
+    drops = drops and ask != ALL_KEPT
     set_team(&args, num_threads, size)
     result = output_array(x, source, inplace, out, drops)
 
     if not drops:
-        if out is None:
-            result = x
-        else:
-            np.copyto(as_base_array(result), apart(source, as_base_array(result)))
+        result = copy_to(x, source, result)
         return (result, None) if return_key else result
-    if probability < 1:
+    if ask != ALL_DROPPED:
         set_operation(&args, source, mode, probability)
-    if probability == 1 or size == 0:
+    if ask == ALL_DROPPED or size == 0:
         result = clear(source, result, fill)
         return (result, None) if return_key else result
 
-    if each is None:
+    if ask == BY_COUNT or ask == AT_LEAST:
+        drawing = Counts(shape, region, index, axis, ask == AT_LEAST, number, each, probability)
+        if ask == BY_COUNT:
+            each = None
+            if mode == DROPOUT:
+                args.affine.scale = counted_scale(shape, region, axis, number)
+    elif each is None:
         fd_set_probability(&args.params, probability)
     fill = set_fill(&args, source, fill, each)
-    result = carry_out(&args, source, result, &decisions, shape, None, keys, fill, each)
+    result = carry_out(
+        &args, source, result, &decisions, shape, None, keys, fill, each, drawing
+    )
     return (result, key_of_words(args.params.k0, args.params.k1)) if return_key else result
 
 
-def keep_mask(shape, p, rng, offset, origin, full_shape, is_packed, num_threads):
+cdef object copy_to(x, cnp.ndarray source, result):
+    """Return x as it is, or `result` with its values."""
+    if result is None:
+        return x
+    np.copyto(as_base_array(result), apart(source, as_base_array(result)))
+    return result
+
+
+def keep_mask(
+    shape, p, rng, out, count, min_keep, axis, offset, origin, full_shape, is_packed, num_threads
+):
     """What `fastdrop.masks.keep_mask` documents, of a shape that is a tuple."""
     cdef:
-        cnp.ndarray each = as_probabilities(p), bits
+        cnp.ndarray each = as_probabilities(p)
         double probability = 0.5 if each is not None else check_probability(p)
         object index = as_index(offset, "offset")
         bint packed = as_bool(is_packed, "packed")
-        Py_ssize_t size = math.prod(shape)
+        Py_ssize_t size = math.prod(shape), number
         KeySource keys
         KernelArgs args
         Decisions decisions
         Draw draw
+        Ask ask
+        tuple region
 
     keys = as_key_source(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
-    region = as_region(origin, full_shape)
+    region = fit_region(as_region(origin, full_shape), shape, None)
     decide_shape(&decisions, shape)
-    args.offset = place(&decisions, shape, None, region, index)
-    set_team(&args, num_threads, size)
-    if not packed:
-        kept = np.ones(shape, np.bool_)
-        return drop(
-            kept, p, True, True, keys, None, None, MASK, 0, index, origin, full_shape, False,
-            num_threads,
-        )
+    args.offset = place(&decisions, shape, region, index)
     if each is not None:
         each = fit_probabilities(each, shape, &probability)
-    if probability == 1 or size == 0:
-        return np.zeros((size + 7) // 8, np.uint8)
-    if probability == 0:
-        bits = np.full((size + 7) // 8, 255, np.uint8)
-        bits[-1] >>= (8 - size % 8) % 8
-        return bits
-    bits = np.empty((size + 7) // 8, np.uint8)
-    if each is None:
-        fd_set_probability(&args.params, probability)
-    _held = plan_draw(&draw, &args, &decisions, shape, each)  # arrays that args points to
+    if count is None and min_keep is None and as_index(axis, "axis") != -1:
+        raise ValueError(
+            f"axis={axis} says along which axis decisions are counted: give count= or min_keep= "
+            "too, or leave it out"
+        )
+    ask = ask_counts(&number, shape, region, count, min_keep, axis, probability)
+    set_team(&args, num_threads, size)
+    if out is not None:
+        check_mask_out(out, ((size + 7) // 8,) if packed else shape, packed)
+    if ask == ALL_KEPT or ask == ALL_DROPPED or size == 0:
+        return keep_all(shape, packed, out, ask == ALL_KEPT)
+    if ask != BY_CHANCE:
+        counts = Counts(shape, region, index, axis, ask == AT_LEAST, number, each, probability)
+        return draw_counted(&args, counts, packed, out, keys)
+    if packed:
+        if each is None:
+            fd_set_probability(&args.params, probability)
+        _held = plan_draw(&draw, &args, &decisions, shape, each)  # arrays that args points to
+        return draw_packed(&args, size, out, keys)
+    kept = np.ones(shape, np.bool_) if out is None else np.broadcast_to(np.True_, shape)
+    return drop(
+        kept, p, True, out is None, keys, out, None, MASK, 0, None, None, -1, index, origin,
+        full_shape, False, num_threads,
+    )
+
+
+cdef object draw_packed(KernelArgs *args, Py_ssize_t size, out, KeySource keys):
+    """Return a packed mask of so many decisions."""
+    cdef:
+        cnp.ndarray bits = None if out is None else as_base_array(out)
+        bint aligned = bits is None or <size_t> cnp.PyArray_DATA(bits) % sizeof(uint64_t) == 0
+        cnp.ndarray words = bits
+
+    if bits is None or not aligned:
+        words = np.empty((size + 7) // 8, np.uint8)
     set_key(&args.params, keys)
-    pack(&args, bits, size)
-    return bits
+    pack(args, words, size)
+    if not aligned:
+        np.copyto(bits, words)
+    return words if out is None else out
 
 
 def apply_mask(x, mask, p, in_place, out, is_packed, scales, filling, num_threads):
@@ -209,4 +260,4 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, filling, num_thread
         mask = decide_by(&decisions, source, mask)
     bits = words_of(mask, packed, args.team)
     fill = set_fill(&args, source, fill, each)
-    return carry_out(&args, source, result, &decisions, (), bits, None, fill, each)
+    return carry_out(&args, source, result, &decisions, (), bits, None, fill, each, None)

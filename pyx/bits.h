@@ -14,6 +14,12 @@ FD_INLINE uint64_t fd_little_endian(uint64_t word)
 #endif
 }
 
+/* Return the number of ones. */
+FD_INLINE int fd_ones(uint64_t word)
+{
+    return __builtin_popcountll(word);
+}
+
 /* Return 64 bits: those of `word` from bit `shift` on, and then those of `next`. */
 FD_INLINE uint64_t fd_window(uint64_t word, uint64_t next, int shift)
 {

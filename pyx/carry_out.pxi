@@ -9,73 +9,6 @@ from operations cimport *
 import numpy as np
 
 
-# How decisions are drawn, other than one after another by one p.
-cdef struct Draw:
-    Axes region
-    Rates rates
-
-
-cdef object plan_draw(
-    Draw *draw, KernelArgs *args, const Decisions *decisions, tuple shape, cnp.ndarray p
-):
-    """Describe how a mask of a shape is drawn, p for each decision or None; return what to keep."""
-    cdef:
-        Order order
-        cnp.ndarray each, thresholds
-        int axis
-
-    args.mask = NULL
-    args.region = NULL
-    args.rates = NULL
-    if not decisions.whole:
-        begin_axes(&draw.region)
-        for axis in range(len(shape)):
-            if shape[axis] != 1:
-                add_axis(&draw.region, shape[axis], decisions.steps[axis])
-        if draw.region.count == 0 or draw.region.strides[draw.region.count - 1] != 1:
-            draw.region.shape[draw.region.count] = draw.region.strides[draw.region.count] = 1
-            draw.region.count += 1
-        args.region = &draw.region
-    if p is None:
-        return None
-    each = np.broadcast_to(p, shape)
-    set_c_order(&order, each)
-    draw.rates.single = cnp.PyArray_TYPE(p) == cnp.NPY_FLOAT32
-    draw.rates.p = <const char *> cnp.PyArray_DATA(p)
-    merge_axes(&draw.rates.axes, &order, each)
-    args.rates = &draw.rates
-    if is_table(p, each):
-        thresholds = thresholds_of(p)
-        set_operand(&draw.rates.thresholds, &order, thresholds, each, COPIES, 2)
-        return p, thresholds
-    set_operand(
-        &draw.rates.thresholds, &order, p, each,
-        THRESHOLDS_OF_FLOATS if draw.rates.single else THRESHOLDS_OF_DOUBLES, 2,
-    )
-    return p
-
-
-cdef bint is_table(cnp.ndarray p, cnp.ndarray each):
-    """Return whether numbers are made of p once, instead of anew wherever p is repeated."""
-    return 2 * cnp.PyArray_SIZE(p) <= cnp.PyArray_SIZE(each)
-
-
-cdef int set_operand(
-    Operand *operand,
-    const Order *order,
-    cnp.ndarray numbers,
-    cnp.ndarray x,
-    Making making,
-    int item_bytes,
-) except -1:
-    """Describe numbers that broadcast to x."""
-    operand.data = <const char *> cnp.PyArray_DATA(numbers)
-    operand.making = making
-    operand.item_bytes = item_bytes
-    merge_axes(&operand.axes, order, np.broadcast_to(numbers, (<object> x).shape))
-    return 0
-
-
 # What lies beside x: see Layout.
 cdef struct Sides:
     Operand fill
@@ -119,11 +52,13 @@ cdef object carry_out(
     KeySource keys,
     cnp.ndarray fill,
     cnp.ndarray p,
+    Drawing drawing,
 ):
     """Work on the arrays and return the result: `result`, or a new array where that is None.
 
     `bits` is the mask that was given, in words, or None where one of a shape is drawn with one of
-    `keys`. `fill` and `p` are arrays with a number for each element, or None.
+    `keys`, by `drawing` if its decisions are not independent. `fill` and `p` are arrays with a
+    number for each element, or None.
     """
     cdef:
         cnp.ndarray target, scaling = None if selects(args) else p
@@ -131,6 +66,7 @@ cdef object carry_out(
         Draw draw
         Sides sides
         bint fresh = result is None, beside = fill is not None or scaling is not None
+        bint packed = bits is not None or drawing is not None
         list words
 
     if fresh:
@@ -140,11 +76,9 @@ cdef object carry_out(
         source = apart(source, target)
         fill = None if fill is None else beside_of(fill, target)
         p = None if p is None else beside_of(p, target)
-    choose(
-        &choice, args, source, target, decisions, bits is not None, fresh, beside or p is not None
-    )
+    choose(&choice, args, source, target, decisions, packed, fresh, beside or p is not None)
     args.nontemporal = choice.nontemporal
-    kept = plan_draw(&draw, args, decisions, shape, None if bits is not None else p)
+    kept = plan_draw(&draw, args, decisions, shape, None if packed else p)
     if beside:
         kept = kept, plan_sides(
             &sides, args, &choice.walk, source, fill, None if scaling is None else p
@@ -161,7 +95,10 @@ cdef object carry_out(
     if bits is None:
         bits = words_for(decisions.count)
         set_key(&args.params, keys)  # nothing after it can fail
-        pack(args, bits, decisions.count)
+        if drawing is None:
+            pack(args, bits, decisions.count)
+        else:
+            drawing.draw(args, bits)
     choice.plan.mask.bits = arrange(&choice.plan, bits, words, args.team)
     args.mask = &choice.plan.mask
     args.offset = 0  # among the mask's elements
@@ -208,15 +145,6 @@ def explain(x, out=None, *, noise_shape=None, mask=None, scale=True, num_threads
     }
 
 
-cdef int set_key(fd_mask_params *params, KeySource keys) except -1:
-    """Take the call's key; a generator or a stream advances."""
-    cdef uint64_t words[2]
-
-    keys.next_key(words)
-    params.k0, params.k1 = words[0], words[1]
-    return 0
-
-
 cdef const uint64_t *arrange(MaskPlan *plan, cnp.ndarray bits, list words, int team) except NULL:
     """Bring a packed mask into the order of the walk; return its words."""
     cdef:
@@ -247,39 +175,4 @@ cdef int launch(
     job.layout = NULL
     if not walk.contiguous:
         job.layout = &walk.layout
-    return run(&job)
-
-
-cdef int run(const Job *job) except -1:
-    """Call the kernel without the GIL, and let the gauge see a default call."""
-    cdef double since, took = 0, alone
-    cdef bint gauged = job.args.gauged
-
-    with nogil:
-        since = fd_seconds() if gauged else 0
-        alone = kernel.run(job)
-        if gauged:  # before the wait for the GIL, which says nothing of the team
-            took = fd_seconds() - since
-    if gauged:
-        gauge.record(job.args.team if alone else 1, took, alone)
-    return 0
-
-
-cdef int pack(const KernelArgs *args, cnp.ndarray bits, Py_ssize_t decisions) except -1:
-    """Draw a packed mask of so many decisions, by the call's key, p and offset."""
-    cdef:
-        KernelArgs packing = args[0]
-        Job job
-
-    packing.operation = PACK
-    packing.item_bits = 1
-    packing.mask = NULL
-    packing.nontemporal = False
-    if decisions < FD_PARALLEL_MIN_SIZE:
-        packing.team = 1
-        packing.gauged = False
-    job.x = job.y = <char *> cnp.PyArray_DATA(bits)
-    job.args = &packing
-    job.size = decisions
-    job.layout = NULL
     return run(&job)

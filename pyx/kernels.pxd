@@ -43,6 +43,7 @@ cdef extern from "bits.h" nogil:
         int count
 
     uint64_t fd_little_endian(uint64_t word)
+    int fd_ones(uint64_t word)
     uint64_t fd_window(uint64_t word, uint64_t next, int shift)
     uint64_t fd_bits_from(const uint64_t *bits, Py_ssize_t at)
     void fd_set_spread(fd_spread *spread, int repeat)
@@ -53,6 +54,36 @@ cdef extern from "bits.h" nogil:
     void fd_flush(fd_writer *writer)
     void fd_transpose64(uint64_t *square)
     uint64_t fd_pack_bools(const uint8_t *bools)
+
+
+cdef extern from "counts.h" nogil:
+    enum:
+        FD_RANKS
+
+    ctypedef struct fd_range:
+        uint64_t low
+        uint64_t high
+        Py_ssize_t below
+        Py_ssize_t inside
+
+    void fd_ranks(
+        uint64_t *ranks,
+        Py_ssize_t count,
+        const fd_mask_params *params,
+        uint64_t index,
+        uint64_t step,
+    )
+    uint64_t fd_from_limit(const uint64_t *ranks, int count, uint64_t limit)
+    void fd_tabulate(uint64_t *table, const uint64_t *ranks, uint64_t bits)
+    uint64_t fd_near(const fd_range *range, double at)
+    uint64_t fd_limit(const uint64_t *ranks, Py_ssize_t size, fd_range range, Py_ssize_t count)
+    void fd_store_bools(uint8_t *bools, uint64_t keep)
+
+
+cdef extern from "dilate.h" nogil:
+    void fd_dilate(uint64_t *words, Py_ssize_t count, Py_ssize_t size, Py_ssize_t step)
+    void fd_set_bits(uint64_t *words, Py_ssize_t at, uint64_t bits)
+    void fd_add(int64_t *sum, int64_t number)
 
 
 cdef extern from "copy.h" nogil:
@@ -234,6 +265,36 @@ cdef struct BoolMask:
     int team
 
 
+# Lines of decisions along an axis, each with a count of its own. They may be those of a block of a
+# larger array: a block may cut the axis, but all of the line is counted.
+cdef struct Lines:
+    uint8_t *bools                  # (outer, end - begin, inner) in C order, 1 = keep
+    Py_ssize_t outer
+    Py_ssize_t inner
+    Py_ssize_t length               # of a line, 1 or more
+    Py_ssize_t begin                # the part of a line that the bools have
+    Py_ssize_t end
+    bint at_least                   # keep `count` or more of what the bools say, of whole lines;
+    Py_ssize_t count                # or else drop so many: more than 0, less than the length
+    fd_mask_params params
+    uint64_t first                  # of the stream, for the first line
+    uint64_t step                   # along a line
+    Axes across                     # from line to line, inner ones last; strides in decisions
+    int team
+
+
+# Blocks of dropped elements in the items of a mask, such as its channels. An item has a seed for
+# each position of a block inside it: shape - block + 1 along each axis.
+cdef struct Dilation:
+    const uint64_t *seeds           # packed, 0 where a block begins; one word longer than its bits
+    uint64_t *keep                  # packed, 0 inside the blocks
+    int64_t *kept                   # a sum, to which the number of ones is added
+    Py_ssize_t items
+    Py_ssize_t shape[3]             # of an item: depth, height, width
+    Py_ssize_t block[3]             # each from 1 to the item's
+    int team
+
+
 # What a CPU level gives to the core. `run` returns the seconds that one thread would have taken at
 # the rate of the team's fastest member, or 0 without a team.
 cdef struct Kernel:
@@ -242,6 +303,8 @@ cdef struct Kernel:
     void (*pack_bools)(const BoolMask *) noexcept nogil
     fd_survey (*survey_floats)(const void *p, Py_ssize_t count) noexcept nogil
     fd_survey (*survey_doubles)(const void *p, Py_ssize_t count) noexcept nogil
+    void (*drop_counts)(const Lines *) noexcept nogil
+    void (*dilate)(const Dilation *) noexcept nogil
 
 
 # What the core lets calls from Cython know, in a capsule.

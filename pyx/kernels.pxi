@@ -215,6 +215,8 @@ include "mask_reader.pxi"
 include "layout.pxi"
 include "bits.pxi"
 include "team.pxi"
+include "counts.pxi"
+include "dilate.pxi"
 
 # Runs of so many elements or more begin on a cache line.
 cdef enum:
@@ -311,4 +313,6 @@ this_kernel.transpose = transpose
 this_kernel.pack_bools = pack_bools
 this_kernel.survey_floats = fd_survey_floats
 this_kernel.survey_doubles = fd_survey_doubles
+this_kernel.drop_counts = drop_counts
+this_kernel.dilate = dilate
 kernel = PyCapsule_New(&this_kernel, "fastdrop.kernel", NULL)

@@ -5,6 +5,8 @@ from libc.stdint cimport uint8_t, uint64_t
 from fastdrop._keys cimport as_index
 from kernels cimport *
 
+import math
+
 import numpy as np
 
 
@@ -74,17 +76,13 @@ cdef Py_ssize_t set_strides(Decisions *decisions, int axes, const Py_ssize_t *sh
     return size
 
 
-cdef uint64_t place(
-    Decisions *decisions, tuple shape, tuple noise, tuple region, offset
-) except? 1:
-    """Place a mask in the stream; return the index of its first decision.
+cdef tuple fit_region(tuple region, tuple shape, tuple noise):
+    """Return the origin and the full shape of a block's mask; reject a block that lies outside.
 
-    `shape` is that of the block, and 1 in `noise` marks the axes along which it shares decisions.
+    `shape` is that of the block, and 1 in `noise` marks the axes along which all share decisions.
     """
-    cdef int axis
-
     if region is None:
-        return check_offset(offset, decisions.count)
+        return None
     origin, full = region
     if len(origin) != len(shape) or len(full) != len(shape) or not all(
         [0 <= begin <= begin + n <= end for begin, n, end in zip(origin, shape, full)]
@@ -93,19 +91,30 @@ cdef uint64_t place(
             f"origin and full_shape must have an entry for each axis, and the block must lie "
             f"inside: its shape is {shape}, but got origin={origin} and full_shape={full}"
         )
+    if noise is not None:
+        origin = tuple([0 if entry == 1 else n for entry, n in zip(noise, origin)])
+        full = tuple([1 if entry == 1 else n for entry, n in zip(noise, full)])
+    if math.prod(full) >= 2**63:
+        raise ValueError(f"full_shape must have less than 2**63 decisions, but got {region[1]}")
+    return origin, full
+
+
+cdef uint64_t place(Decisions *decisions, tuple shape, tuple region, offset) except? 1:
+    """Place a mask in the stream, of a shape and in a fitting region or None; return the index of
+    its first decision."""
+    cdef int axis
+
+    if region is None:
+        return check_offset(offset, decisions.count)
+    origin, full = region
+    check_offset(offset, math.prod(full))
     begin, step = offset, 1
     for axis in range(len(shape) - 1, -1, -1):
-        if noise is not None and noise[axis] == 1:
-            decisions.steps[axis] = 0
-            continue
         if shape[axis] > 1 and decisions.strides[axis] != step:
             decisions.whole = False
-        decisions.steps[axis] = min(step, 2**63 - 1)
+        decisions.steps[axis] = step
         begin += origin[axis] * step
         step *= full[axis]
-    if step >= 2**63:
-        raise ValueError(f"full_shape must have less than 2**63 decisions, but got {full}")
-    check_offset(offset, step)
     if decisions.count == 0:
         decisions.whole = True
     return begin
@@ -167,19 +176,24 @@ cdef cnp.ndarray decide_by(Decisions *decisions, cnp.ndarray x, cnp.ndarray mask
 
 cdef cnp.ndarray words_of(cnp.ndarray mask, bint packed, int team):
     """Return a contiguous mask as words of bits."""
-    cdef:
-        cnp.ndarray bits
-        BoolMask bools
+    cdef cnp.ndarray bits
 
     if packed:
         bits = words_for(8 * cnp.PyArray_SIZE(mask))
         bits.view(np.uint8)[: mask.size] = mask
         return bits
     bits = words_for(cnp.PyArray_SIZE(mask))
-    bools.bools = <const uint8_t *> cnp.PyArray_DATA(mask)
-    bools.bits = <uint64_t *> cnp.PyArray_DATA(bits)
-    bools.size = cnp.PyArray_SIZE(mask)
-    bools.team = team
-    with nogil:
-        kernel.pack_bools(&bools)
+    pack_bools(mask, bits, team)
     return bits
+
+
+cdef void pack_bools(cnp.ndarray bools, cnp.ndarray bits, int team) noexcept:
+    """Pack contiguous bools into words."""
+    cdef BoolMask mask
+
+    mask.bools = <const uint8_t *> cnp.PyArray_DATA(bools)
+    mask.bits = <uint64_t *> cnp.PyArray_DATA(bits)
+    mask.size = cnp.PyArray_SIZE(bools)
+    mask.team = team
+    with nogil:
+        kernel.pack_bools(&mask)

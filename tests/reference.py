@@ -16,6 +16,7 @@ WORD_MASK = 2**64 - 1
 PHI = 0x9E3779B97F4A7C15
 TIE_KEY = (0x6A09E667F3BCC909, 0xBB67AE8584CAA73B)
 FOLD_KEY = (0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1)
+RANK_KEY = (0x510E527FADE682D1, 0x9B05688C2B3E6C1F)
 
 LANES = 16
 STEPS = 256
@@ -104,6 +105,36 @@ def keep(start: int, count: int, p: float, key: Key) -> np.ndarray:
     index = ties.astype(np.uint64) + (start & WORD_MASK)
     dropped[ties] = hash2(index, key[0] ^ TIE_KEY[0], key[1] ^ TIE_KEY[1]) < lower
     return ~dropped
+
+
+def ranks(index: np.ndarray, key: Key) -> np.ndarray:
+    """Return the ranks by which decisions are dropped to an exact count, from their indices."""
+    return hash2(index, key[0] ^ RANK_KEY[0], key[1] ^ RANK_KEY[1])
+
+
+def ranks_of(shape: tuple[int, ...], key: Key, offset: int = 0) -> np.ndarray:
+    """Return the ranks of a mask of a shape, in C order."""
+    index = np.arange(math.prod(shape), dtype=np.uint64) + (offset & WORD_MASK)
+    return ranks(index, key).reshape(shape)
+
+
+def drop_count(
+    shape: tuple[int, ...], count: int, axis: int, key: Key, offset: int = 0
+) -> np.ndarray:
+    """Return the mask that drops exactly `count` decisions along an axis: True where kept."""
+    order = ranks_of(shape, key, offset).argsort(axis=axis)
+    kept = np.ones(shape, bool)
+    np.put_along_axis(kept, order.take(range(count), axis=axis), False, axis=axis)
+    return kept
+
+
+def keep_at_least(kept: np.ndarray, least: int, axis: int, key: Key, offset: int = 0) -> np.ndarray:
+    """Return a mask that keeps the dropped decisions of the largest ranks too, where it must."""
+    largest_first = ~ranks_of(kept.shape, key, offset)
+    order = np.lexsort((largest_first, ~kept), axis=axis)  # what is kept already comes first
+    result = kept.copy()
+    np.put_along_axis(result, order.take(range(least), axis=axis), True, axis=axis)
+    return result
 
 
 def packed(keep: np.ndarray) -> np.ndarray:
@@ -239,6 +270,51 @@ def apply_alpha_mask(x: np.ndarray, kept: np.ndarray, p: float) -> np.ndarray:
     if x.dtype.itemsize == 2:
         dropped = rounded(dropped, x.dtype)
     return chosen(kept, on_line(x, a, a * ALPHA * p), dropped)
+
+
+def block_gamma(shape: tuple[int, ...], p: float, size: int) -> float:
+    """Return the probability of a block at each of its positions in a channel of a shape."""
+    size = min(size, *shape)
+    gamma = p
+    for n in shape:
+        gamma = gamma * n
+    return gamma / (size ** len(shape) * math.prod(n - size + 1 for n in shape))
+
+
+def grow_blocks(seeds: np.ndarray, size: int, axes: int) -> np.ndarray:
+    """Return where a block covers an element, from where blocks begin: True for both."""
+    covered = seeds
+    for axis in range(-axes, 0):
+        n = covered.shape[axis]
+        shape = list(covered.shape)
+        shape[axis] = n + size - 1
+        grown = np.zeros(shape, bool)
+        along = np.moveaxis(grown, axis, 0)  # a view
+        for ahead in range(size):
+            along[ahead : ahead + n] |= np.moveaxis(covered, axis, 0)
+        covered = grown
+    return covered
+
+
+def block_mask(shape: tuple[int, ...], p: float, size: int, axes: int, key: Key) -> np.ndarray:
+    """Return the mask of DropBlock over the last axes of a shape: True where kept."""
+    channel = shape[-axes:]
+    size = min(size, *channel)
+    gamma = block_gamma(channel, p, size)
+    positions = shape[:-axes] + tuple(n - size + 1 for n in channel)
+    return ~grow_blocks(~decisions(positions, gamma, key), size, axes)
+
+
+def drop_block(
+    x: np.ndarray, kept: np.ndarray, eps: float = 1e-6, scale: bool = True
+) -> np.ndarray:
+    """Ghiasi et al. (2018): kept x * size / (number of kept + eps), or x, and dropped +0."""
+    x = native(x)
+    number = int(kept.sum())
+    if not scale or number == 0:
+        return chosen(kept, x)
+    rounded_scale = float(computed_in(x.dtype).type(kept.size / (number + eps)))
+    return chosen(kept, on_line(x, rounded_scale, None))
 
 
 def native(x: np.ndarray) -> np.ndarray:

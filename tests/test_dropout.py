@@ -25,19 +25,22 @@ KEYWORDS = {
     "noise_shape": None,
     "scale": True,
     "fill": 0,
+    "count": None,
+    "min_keep": None,
     "offset": 0,
     "origin": None,
     "full_shape": None,
     "return_key": False,
     "num_threads": None,
 }
+NOT_IN_ALPHA = {"scale", "fill", "count", "min_keep", "origin", "full_shape"}
 WITHOUT = {
-    "dropout": set(),
+    "dropout": {"count", "min_keep"},
     "dropout1d": {"noise_shape"},
     "dropout2d": {"noise_shape"},
     "dropout3d": {"noise_shape"},
-    "alpha_dropout": {"scale", "fill", "origin", "full_shape"},
-    "feature_alpha_dropout": {"noise_shape", "scale", "fill", "origin", "full_shape"},
+    "alpha_dropout": NOT_IN_ALPHA,
+    "feature_alpha_dropout": {"noise_shape", *NOT_IN_ALPHA},
 }
 
 

@@ -55,6 +55,16 @@ def shifted(name="x", noise=None):
     return name, lambda x: reference.alpha_dropout(x, 0.2, KEYS["process"], 0, noise)
 
 
+def in_blocks(name, key="process"):
+    """Make what DropBlock gives with blocks of length 3."""
+    axes = 3 if name == "volume" else 2
+
+    def expected(x):
+        return reference.drop_block(x, reference.block_mask(x.shape, 0.2, 3, axes, KEYS[key]))
+
+    return name, expected
+
+
 # By call: the input's name, which a layer is called with too, and the result as a function of it.
 RESULTS = {
     "fastdrop.keep_mask(x.shape, p)": ("x", lambda x: kept(x.shape)),
@@ -82,7 +92,16 @@ RESULTS = {
     "fastdrop.dropout3d(volume, p)": dropped("volume", (2, 3, 1, 1, 1)),
     "fastdrop.alpha_dropout(x, p, training=True)": shifted(),
     "fastdrop.feature_alpha_dropout(x, p, training=True)": shifted("x", (2, 3, 1, 1)),
+    "fastdrop.keep_mask((4, 5), count=3)": (
+        "x",
+        lambda x: reference.drop_count((4, 5), 3, 1, KEYS["process"]),
+    ),
+    "fastdrop.drop_block2d(x, p, 3)": in_blocks("x"),
+    "fastdrop.drop_block2d(x, p, 3, True, False, eps=1e-6)": in_blocks("x"),
+    "fastdrop.drop_block3d(volume, p, 3)": in_blocks("volume"),
     # Layers
+    "fastdrop.DropBlock2d(p, 3)": in_blocks("x"),
+    "fastdrop.DropBlock3d(p, 3)": in_blocks("volume"),
     "fastdrop.Dropout(p)": dropped(),
     "fastdrop.Dropout(p, False)": dropped(),
     "fastdrop.Dropout(p).train()": dropped(),

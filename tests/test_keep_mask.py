@@ -1,5 +1,6 @@
 """Masks by themselves: keep_mask and apply_mask."""
 
+import memory
 import numpy as np
 import pytest
 import reference
@@ -103,6 +104,76 @@ def test_a_packed_mask_takes_an_eighth_of_a_byte(key):
     bits = keep_mask((1000, 1001), 0.3, rng=key, packed=True)
     assert bits.nbytes == (1000 * 1001 + 7) // 8
     assert bits.base is None
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("layout", memory.WRITABLE)
+def test_it_is_written_into_out(layout, p, key, words):
+    shape = (3, 50, 70)
+    expected = reference.decisions(shape, p, words)
+    where = memory.draw_layout(layout, np.random.default_rng(1), len(shape))
+    around = np.full(where.strides(shape, 1)[2], 7, np.uint8)
+    all_expected = around.copy()
+    memory.view(all_expected, shape, np.dtype(bool), where)[...] = expected
+    out = memory.view(around, shape, np.dtype(bool), where)
+    assert keep_mask(shape, p, rng=key, out=out) is out
+    assert around.tobytes() == all_expected.tobytes()
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("count", [None, 5])
+@pytest.mark.parametrize("begin", [0, 1, 4])
+def test_bits_are_written_into_out(begin, count, p, key):
+    shape = (3, 7)
+    expected = keep_mask(shape, p, rng=key, count=count, packed=True)
+    around = np.full(16, 7, np.uint8)
+    out = around[begin : begin + 3]
+    assert keep_mask(shape, p, rng=key, count=count, packed=True, out=out) is out
+    assert_same_bytes(out, expected)
+    assert (np.delete(around, range(begin, begin + 3)) == 7).all()
+
+
+def test_out_may_be_of_a_subclass(key):
+    class Mask(np.ndarray):
+        pass
+
+    out = np.zeros((3, 7), bool).view(Mask)
+    assert keep_mask(out.shape, 0.3, rng=key, out=out) is out
+    assert_same_bytes(np.asarray(out), keep_mask((3, 7), 0.3, rng=key))
+
+
+READ_ONLY = np.zeros(5, np.bool_)
+READ_ONLY.flags.writeable = False
+
+
+@pytest.mark.parametrize("asked", [{}, {"count": 2}, {"min_keep": 2}])
+@pytest.mark.parametrize(
+    ("out", "packed", "error", "match"),
+    [
+        ([True] * 5, False, TypeError, "out must be an ndarray, but got list"),
+        (np.ones(6, bool), False, ValueError, r"mask's shape \(5,\), but its shape is \(6,\)"),
+        (np.ones((5, 1), bool), False, ValueError, r"\(5,\).*\(5, 1\)"),
+        (np.ones(5, np.uint8), False, TypeError, "mask's dtype bool, but its dtype is uint8"),
+        (np.ma.ones(5, bool), False, TypeError, "out is a MaskedArray"),
+        (READ_ONLY, False, ValueError, "out is read-only"),
+        (np.lib.stride_tricks.as_strided(np.ones(1, bool), (5,), (0,)), False, ValueError, "share"),
+        (np.ones(2, np.uint8), True, ValueError, r"packed mask's shape \(1,\).*\(2,\)"),
+        (np.ones(1, bool), True, TypeError, "mask's dtype uint8, but its dtype is bool"),
+    ],
+)
+def test_an_out_that_does_not_fit(out, packed, error, match, asked):
+    rng = np.random.default_rng(3)
+    state, before = rng.bit_generator.state, np.array(out)
+    with pytest.raises(error, match=match):
+        keep_mask(5, 0.5, rng=rng, out=out, packed=packed, **asked)
+    assert_same_bytes(np.array(out), before)
+    assert rng.bit_generator.state == state
+
+
+def test_bits_need_an_out_without_gaps():
+    out = np.zeros(6, np.uint8)[::2]
+    with pytest.raises(ValueError, match=r"out must be contiguous.*strides are \(2,\)"):
+        keep_mask(20, out=out, packed=True)
 
 
 # apply_mask

@@ -40,6 +40,7 @@ def test_public_names_belong_to_fastdrop(name):
         ("dropout1d", signatures.ChannelOptions),
         ("alpha_dropout", signatures.NoiseOptions),
         ("feature_alpha_dropout", signatures.Options),
+        ("drop_block2d", signatures.BlockOptions),
     ],
 )
 def test_the_options_in_the_types_are_those_of_the_function(name, options):
@@ -51,6 +52,7 @@ def test_the_options_in_the_types_are_those_of_the_function(name, options):
 @pytest.mark.parametrize("name", ["dropout2d", "dropout3d"])
 def test_a_function_typed_like_another_has_its_signature(name):
     assert inspect.signature(getattr(fastdrop, name)) == inspect.signature(fastdrop.dropout1d)
+    assert inspect.signature(fastdrop.drop_block3d) == inspect.signature(fastdrop.drop_block2d)
 
 
 TYPES = """
@@ -69,6 +71,8 @@ fastdrop.set_rng_state(fastdrop.get_rng_state())
 y: npt.NDArray[np.float32] = fastdrop.dropout(x, 0.5, rng=rng)
 y = fastdrop.alpha_dropout(x)
 y = fastdrop.apply_mask(x, fastdrop.keep_mask(3), 0.5)
+y = fastdrop.drop_block2d(x, 0.5, 3)
+y = fastdrop.DropBlock3d(0.5, 3, rng=rng)(x)
 y = fastdrop.Dropout(0.5, rng=rng)(x, rng=fastdrop.Key().fold_in(1, 2))
 y = fastdrop.Dropout2d().forward(x)
 y = fastdrop.Dropout().backward(x)
@@ -84,6 +88,11 @@ CALLS = [
     "alpha_dropout(image)",
     "feature_alpha_dropout(image)",
     "apply_mask(image, True, 0.5)",
+    "drop_block2d(image, 0.5, 3)",
+    "drop_block3d(x, 0.5, 3, return_key=True)",
+    "drop_block2d(x, 0.5, 3, offset=1)",
+    "DropBlock2d(0.5, 3)(image)",
+    "keep_mask(3, count=0.5)",
     "Dropout()(image)",
     "AlphaDropout().forward(image)",
     "Dropout1d().backward(image)",

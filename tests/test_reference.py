@@ -40,7 +40,8 @@ def keep_alone(i, p, key):
 
 def test_every_vector_of_the_page_is_read():
     rows = re.findall(r"^\|.*\d.*\|$", vectors.PAGE.partition("## Test vectors")[2], re.MULTILINE)
-    tables = [vectors.LANE_STATES, vectors.DRAWS, vectors.FOLDED, vectors.MASKS, vectors.TIES]
+    tables = [vectors.LANE_STATES, vectors.DRAWS, vectors.FOLDED, vectors.RANKS]
+    tables += [vectors.MASKS, vectors.TIES]
     with_digits = 1  # of the headers
     assert len(rows) == with_digits + sum(map(len, tables))
     assert len(vectors.SEEDED) == len(re.findall(r"SeedSequence\(\d", vectors.PAGE))
@@ -48,7 +49,12 @@ def test_every_vector_of_the_page_is_read():
 
 def test_the_page_has_the_constants_of_the_reference():
     assert vectors.BLOCK == reference.BLOCK
-    for constant in (reference.PHI, *reference.TIE_KEY, *reference.FOLD_KEY):
+    for constant in (
+        reference.PHI,
+        *reference.TIE_KEY,
+        *reference.FOLD_KEY,
+        *reference.RANK_KEY,
+    ):
         assert f"{constant:#x}" in vectors.PAGE
 
 
@@ -444,3 +450,68 @@ def test_alpha_dropout_keeps_mean_0_and_variance_1(p):
     square = (1 - p) * (a**2 + b**2) + p * dropped**2
     assert mean == pytest.approx(0, abs=1e-14)
     assert square == pytest.approx(1, rel=1e-14)
+
+
+# Exact counts
+
+
+@pytest.mark.parametrize(("first", "expected"), vectors.RANKS)
+def test_ranks(first, expected):
+    index = np.arange(first, first + len(expected), dtype=np.uint64)
+    assert reference.ranks(index, KEY).tolist() == list(expected)
+    a, b = KEY[0] ^ 0x510E527FADE682D1, KEY[1] ^ 0x9B05688C2B3E6C1F
+    assert [reference.hash2(int(i), a, b) for i in index] == list(expected)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+def test_a_count_drops_the_smallest_ranks_of_each_line(axis):
+    shape, offset = (3, 4, 5), 77
+    ranks = reference.ranks(np.arange(77, 137, dtype=np.uint64), KEY).reshape(shape)
+    for count in range(shape[axis] + 1):
+        kept = reference.drop_count(shape, count, axis, KEY, offset)
+        assert set((~kept).sum(axis).reshape(-1).tolist()) == {count}
+        for line, line_ranks in zip(lines(kept, axis), lines(ranks, axis), strict=True):
+            dropped = sorted(line_ranks.tolist())[:count]
+            assert line.tolist() == [rank not in dropped for rank in line_ranks.tolist()]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+def test_at_least_so_many_are_kept_by_the_largest_ranks_that_were_dropped(axis):
+    shape, offset = (3, 4, 5), 77
+    ranks = reference.ranks(np.arange(77, 137, dtype=np.uint64), KEY).reshape(shape)
+    drawn = reference.decisions(shape, 0.7, KEY, offset)
+    for least in range(shape[axis] + 1):
+        kept = reference.keep_at_least(drawn, least, axis, KEY, offset)
+        every = zip(lines(drawn, axis), lines(kept, axis), lines(ranks, axis), strict=True)
+        for before, after, line_ranks in every:
+            dropped = sorted(line_ranks[~before].tolist(), reverse=True)
+            more = dropped[: max(0, least - int(before.sum()))]
+            expected = [kept or rank in more for kept, rank in zip(before, line_ranks, strict=True)]
+            assert after.tolist() == expected
+
+
+def lines(array, axis):
+    """The lines of an array along an axis."""
+    return np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis])
+
+
+# Blocks
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("shape", [(5, 6), (5, 9), (6, 5, 7)])
+def test_an_element_is_dropped_if_a_block_covers_it(shape, size):
+    positions = tuple(n - size + 1 for n in shape)
+    seeds = np.random.default_rng(size).random((2, *positions)) < 0.1
+    covered = reference.grow_blocks(seeds, size, len(shape))
+    assert covered.shape == (2, *shape)
+    for item, *at in np.ndindex(covered.shape):
+        near = tuple(slice(max(0, i - size + 1), i + 1) for i in at)
+        assert covered[(item, *at)] == seeds[(item, *near)].any()
+
+
+def test_the_probability_of_a_block():
+    assert reference.block_gamma((56, 56), 0.1, 7) == 0.1 * 56 * 56 / (49 * 2500)
+    assert reference.block_gamma((4, 5, 6), 0.25, 3) == 0.25 * 120 / (27 * 2 * 3 * 4)
+    assert reference.block_gamma((4, 4), 0.25, 9) == 0.25  # one block of the whole
+    assert reference.block_gamma((4, 4), 0.25, 1) == 0.25  # blocks of an element

@@ -32,6 +32,14 @@ CALLS = {
         "",
         "fastdrop.keep_mask(2**23, 0.3, rng=key, packed=True, num_threads=n)",
     ),
+    "keep_mask with a count": (
+        "",
+        "fastdrop.keep_mask((512, 2048), count=700, rng=key, num_threads=n)",
+    ),
+    "drop_block2d": (
+        "x = ones((64, 32, 32, 32))",
+        "fastdrop.drop_block2d(x, 0.3, 5, rng=key, inplace=True, num_threads=n)",
+    ),
     "dropout2d": (
         "x = ones((64, 32, 32, 32))",
         "fastdrop.dropout2d(x, 0.3, rng=key, inplace=True, num_threads=n)",

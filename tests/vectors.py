@@ -56,6 +56,9 @@ DRAWS = [
 FOLDED = [(int(n), words(key)) for n, key in find(r"^\| `fold_in\(key, (\d+)\)` \| `(.*)` \|$")]
 """n, and the key folded with it."""
 
+RANKS = [(int(i), words(ranks)) for i, ranks in find(r"^\| ranks from element (\d+) \| `(.*)` \|$")]
+"""An element, and the ranks from there."""
+
 _word_at, _log2_count = find(
     r"^\| p \| T \| L \| keep word of elements 0 to 63 "
     r"\| keep word from element (\d+) \| kept of the first 2\^(\d+) \|$"
