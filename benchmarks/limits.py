@@ -21,6 +21,7 @@ import sys
 import timeit
 from itertools import chain
 
+import limits_options
 import limits_rows
 import limits_views
 from limits_rows import Call
@@ -52,7 +53,7 @@ def measure(chosen: str, seconds: float) -> dict[str, object]:
     """Measure the rows whose names hold a pattern, at the level of this process."""
     level = fastdrop.show_config("dicts")["cpu_level"]
     results = []
-    for row in chain(limits_rows.rows(), limits_views.rows()):
+    for row in chain(limits_rows.rows(), limits_views.rows(), limits_options.rows()):
         if not re.search(chosen, row.name):
             continue
         ratios = {}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -97,7 +98,8 @@ def limits_table(data: dict) -> str:
         cells = [levels[0]["row"]]
         for row in levels:
             cells.append(f"{row['worst']:.2f}" if row["pass"] else f"**{row['worst']:.2f}**")
-            cells.append(f"{'≥' if row['at_least'] else '≤'} {row['target']:g}")
+            relation = "≥" if row["at_least"] else "≤"
+            cells.append("" if row["target"] == math.inf else f"{relation} {row['target']:g}")
         rows.append(cells)
     header = [cell for result in data["levels"] for cell in (result["level"], "target")]
     return table(["case", *header], rows)

@@ -79,7 +79,7 @@ cdef object drop(
 ):
     """Decide by chance which elements are dropped."""
     cdef:
-        cnp.ndarray source, fill, each = as_probabilities(p)
+        cnp.ndarray source, fill, each = as_probabilities(p), bits = None
         double probability = 0.5 if each is not None else check_probability(p)
         object index = as_index(offset, "offset")
         object result
@@ -88,6 +88,7 @@ cdef object drop(
         Decisions decisions
         Drawing drawing = None
         Ask ask
+        bint chance = True
         bint inplace = as_bool(in_place, "inplace"), return_key = as_bool(returns_key, "return_key")
         bint drops = as_bool(trains, "training")
         KernelArgs args
@@ -109,7 +110,7 @@ cdef object drop(
     region = fit_region(region, (<object> source).shape, noise)
     args.offset = place(&decisions, shape, region, index)
     if each is not None:
-        each = fit_probabilities(each, shape, &probability)
+        each = fit_probabilities(each, shape, &probability, &chance)
     ask = ask_counts(&number, shape, region, count, min_keep, axis, probability)
     if min_keep is not None and mode == DROPOUT and probability > 0:
         if probability == 1:
@@ -126,7 +127,7 @@ cdef object drop(
         result = copy_to(x, source, result)
         return (result, None) if return_key else result
     if ask != ALL_DROPPED:
-        set_operation(&args, source, mode, probability)
+        set_operation(&args, source, mode, 0 if each is not None else probability)
     if ask == ALL_DROPPED or size == 0:
         result = clear(source, result, fill)
         return (result, None) if return_key else result
@@ -139,11 +140,16 @@ cdef object drop(
                 args.affine.scale = counted_scale(shape, region, axis, number)
     elif each is None:
         fd_set_probability(&args.params, probability)
+    elif not chance:
+        bits = words_of(decide_by(&decisions, source, each == 0), False, args.team)
+        each = None
     fill = set_fill(&args, source, fill, each)
     result = carry_out(
-        &args, source, result, &decisions, shape, None, keys, fill, each, drawing
+        &args, source, result, &decisions, shape, bits, keys, fill, each, drawing
     )
-    return (result, key_of_words(args.params.k0, args.params.k1)) if return_key else result
+    if not return_key:
+        return result
+    return result, None if bits is not None else key_of_words(args.params.k0, args.params.k1)
 
 
 cdef object copy_to(x, cnp.ndarray source, result):
@@ -170,6 +176,7 @@ def keep_mask(
         Draw draw
         Ask ask
         tuple region
+        bint chance
 
     keys = as_key_source(rng)
     if num_threads is not None:
@@ -178,7 +185,7 @@ def keep_mask(
     decide_shape(&decisions, shape)
     args.offset = place(&decisions, shape, region, index)
     if each is not None:
-        each = fit_probabilities(each, shape, &probability)
+        each = fit_probabilities(each, shape, &probability, &chance)
     if count is None and min_keep is None and as_index(axis, "axis") != -1:
         raise ValueError(
             f"axis={axis} says along which axis decisions are counted: give count= or min_keep= "
@@ -196,6 +203,9 @@ def keep_mask(
     if packed:
         if each is None:
             fd_set_probability(&args.params, probability)
+        elif not chance:
+            kept = np.packbits(np.broadcast_to(each == 0, shape), bitorder="little")
+            return kept if out is None else copy_to(kept, kept, out)
         _held = plan_draw(&draw, &args, &decisions, shape, each)  # arrays that args points to
         return draw_packed(&args, size, out, keys)
     kept = np.ones(shape, np.bool_) if out is None else np.broadcast_to(np.True_, shape)
@@ -227,7 +237,7 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, filling, num_thread
         cnp.ndarray each = as_probabilities(p), source, fill, bits
         double probability = 0.5 if each is not None else check_probability(p)
         bint inplace = as_bool(in_place, "inplace"), packed = as_bool(is_packed, "packed")
-        bint scale = as_bool(scales, "scale")
+        bint scale = as_bool(scales, "scale"), chance
         object result
         Decisions decisions
         KernelArgs args
@@ -240,7 +250,7 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, filling, num_thread
     fill = as_fill(filling, source)
     check_mask(source, mask, packed)
     if each is not None:
-        each = fit_probabilities(each, (<object> source).shape, &probability)
+        each = fit_probabilities(each, (<object> source).shape, &probability, &chance)
     if not scale:
         each, probability = None, 0
     set_team(&args, num_threads, cnp.PyArray_SIZE(source))

@@ -201,7 +201,8 @@ cdef object clear(cnp.ndarray source, result, cnp.ndarray fill):
     if result is None and fill is None:
         return np.zeros_like(source)
     result = np.empty_like(source) if result is None else result
-    as_base_array(result)[...] = 0 if fill is None else fill
+    # An array of 0, not the number: NumPy would leave the padding of long doubles as it is.
+    as_base_array(result)[...] = np.zeros((), source.dtype) if fill is None else fill
     return result
 
 

@@ -15,7 +15,10 @@ cdef cnp.ndarray as_fill(fill, cnp.ndarray x):
         return None
     values = as_base_array(convert(fill, "fill"))
     if not is_number(values):
-        raise TypeError(f"fill must be a number or an array of numbers, but got {fill!r}")
+        raise TypeError(
+            f"x's dtype {x.dtype} cannot hold the fill {fill!r}: pass a number or an array of "
+            "numbers"
+        )
     shape, fill_shape = (<object> x).shape, (<object> values).shape
     if len(fill_shape) > len(shape) or any(
         [m not in (1, n) for n, m in zip(reversed(shape), reversed(fill_shape))]

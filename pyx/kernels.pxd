@@ -116,6 +116,7 @@ cdef extern from "probabilities.h" nogil:
     ctypedef struct fd_survey:
         bint outside
         bint differ
+        bint chance
 
     fd_survey fd_survey_floats(const void *p, Py_ssize_t count)
     fd_survey fd_survey_doubles(const void *p, Py_ssize_t count)

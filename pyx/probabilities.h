@@ -42,6 +42,7 @@ FD_MAKE(fd_doubles_of_doubles, double, double, 1 / (1 - p))
 typedef struct {
     int outside; /* whether one is outside [0, 1], or NaN */
     int differ;  /* whether they are not all the same */
+    int chance;  /* whether one is neither 0 nor 1 */
 } fd_survey;
 
 /* By their bits, as integers of their size, because compilers make no vector code of comparisons
@@ -50,13 +51,14 @@ typedef struct {
     FD_OUTLINE fd_survey fd_survey_##type##s(const void *p, ptrdiff_t count)    \
     {                                                                          \
         const fd_##integer##_anywhere *bits = (const fd_##integer##_anywhere *)p; \
-        integer outside = 0, differ = 0;                                       \
+        integer outside = 0, differ = 0, chance = 0;                           \
         for (ptrdiff_t i = 0; i < count; ++i) {                                \
             const integer positive = bits[i] & (integer)(~(u##integer)0 >> 1); \
             outside |= (bits[i] > one) | ((bits[i] != positive) & (positive != 0)); \
             differ |= bits[i] ^ bits[0];                                       \
+            chance |= (positive != 0) & (positive != one);                     \
         }                                                                      \
-        return (fd_survey){outside != 0, differ != 0};                         \
+        return (fd_survey){outside != 0, differ != 0, chance != 0};            \
     }
 typedef int32_t fd_int32_t_anywhere FD_ANYWHERE;
 typedef int64_t fd_int64_t_anywhere FD_ANYWHERE;

@@ -64,10 +64,10 @@ cdef cnp.ndarray as_probabilities(p):
     return array.astype(np.float32 if single else np.float64, order="K", copy=False)
 
 
-cdef cnp.ndarray fit_probabilities(cnp.ndarray p, tuple shape, double *constant):
+cdef cnp.ndarray fit_probabilities(cnp.ndarray p, tuple shape, double *constant, bint *chance):
     """Return a p for each decision of a shape, without repetitions; or None if all are `constant`.
 
-    Raises if p does not broadcast to the shape, or if a number is outside [0, 1].
+    `chance` gets whether one is neither 0 nor 1. Raises if p does not broadcast to the shape, or if a number is outside [0, 1].
     """
     cdef fd_survey found
 
@@ -89,6 +89,7 @@ cdef cnp.ndarray fit_probabilities(cnp.ndarray p, tuple shape, double *constant)
         found = kernel.survey_doubles(cnp.PyArray_DATA(p), cnp.PyArray_SIZE(p))
     if found.outside:
         raise_probability(p[~((p >= 0) & (p <= 1))][0])
+    chance[0] = found.chance
     if found.differ:
         return p
     constant[0] = p.flat[0] if cnp.PyArray_SIZE(p) else 0.5

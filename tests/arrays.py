@@ -1,6 +1,7 @@
 """Arrays for several test files, and the comparison of their bytes."""
 
 import numpy as np
+import pytest
 
 
 def numbers(shape, dtype=np.float64):
@@ -50,3 +51,30 @@ def assert_same_bytes(result, expected):
     assert result.dtype == expected.dtype
     assert result.shape == expected.shape
     assert result.tobytes() == expected.tobytes()
+
+
+LONG_DOUBLE = np.dtype(np.longdouble).itemsize
+
+
+def clear_padding(array):
+    """Set the bytes to 0 that long doubles of 80 bits do not use, and np.array does not set."""
+    if array.dtype.char not in "gG" or np.finfo(np.longdouble).nmant != 63:
+        return
+    begins = range(10, array.itemsize, LONG_DOUBLE)
+    padding = np.dtype((np.void, LONG_DOUBLE - 10))
+    for begin in begins:
+        field = {"names": ["padding"], "formats": [padding], "offsets": [begin]}
+        array.view(np.dtype(field | {"itemsize": array.itemsize}))["padding"] = np.zeros(
+            (), padding
+        )
+
+
+def assert_refused(error, match, call, *arrays):
+    """Check that call(rng) raises, has advanced no generator, and has written into no array."""
+    rng = np.random.default_rng(0)
+    state, before = rng.bit_generator.state, [array.tobytes() for array in arrays]
+    with pytest.raises(error, match=match) as caught:
+        call(rng)
+    assert rng.bit_generator.state == state
+    assert [array.tobytes() for array in arrays] == before
+    return str(caught.value)

@@ -25,6 +25,7 @@ BLOCK = STEPS * LANES * DRAWS_PER_OUTPUT
 BLOCKS = 2**64 // BLOCK
 
 Key: TypeAlias = tuple[int, int]
+Shape: TypeAlias = tuple[int, ...]
 Word: TypeAlias = Any  # int | np.ndarray; the same as the arguments'
 
 
@@ -70,6 +71,15 @@ def threshold(p: float) -> tuple[int, int]:
     return divmod((numerator << 80) // denominator, 2**64)
 
 
+def thresholds(p: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split floor(p * 2^80) for each p of an array: T of uint32, which holds 2^16, and L.
+
+    It is exact: products with powers of 2, and the two parts of a double, are not rounded.
+    """
+    fraction, upper = np.modf(np.asarray(p, np.float64) * 2.0**16)
+    return upper.astype(np.uint32), np.floor(fraction * 2.0**64).astype(np.uint64)
+
+
 def lane_states(block: int | np.ndarray, key: Key) -> np.ndarray:
     """Return the lanes' first states: shape (4, 16) for one block, (4, n, 16) for an array of n."""
     block = np.asarray(block, dtype=np.uint64)[..., np.newaxis]
@@ -77,34 +87,52 @@ def lane_states(block: int | np.ndarray, key: Key) -> np.ndarray:
     return np.stack([hash2(64 * block + 4 * lane + j, *key) for j in range(4)])
 
 
-def draws(start: int, count: int, key: Key) -> np.ndarray:
-    """Return the 16-bit draws of the elements start .. start + count - 1, modulo 2^64."""
-    start = start & WORD_MASK
-    first_block, skipped = divmod(start, BLOCK)
-    number = -(-(skipped + count) // BLOCK)
-    blocks = (np.arange(number, dtype=np.uint64) + first_block) % BLOCKS
+def block_draws(blocks: np.ndarray, key: Key) -> np.ndarray:
+    """Return the 16-bit draws of each of n blocks: shape (n, BLOCK)."""
     states = lane_states(blocks, key)
-    outputs = np.empty((number, STEPS, LANES), dtype=np.uint64)
+    outputs = np.empty((blocks.size, STEPS, LANES), dtype=np.uint64)
     for step in range(STEPS):
         outputs[:, step, :], states = xoshiro256pp(states)
     shifts = np.arange(DRAWS_PER_OUTPUT, dtype=np.uint64) * 16
-    elements = ((outputs[..., np.newaxis] >> shifts) & 0xFFFF).astype(np.uint16).ravel()
-    return elements[skipped : skipped + count]
+    draws = ((outputs[..., np.newaxis] >> shifts) & 0xFFFF).astype(np.uint16)
+    return draws.reshape(blocks.size, BLOCK)
 
 
-def keep(start: int, count: int, p: float, key: Key) -> np.ndarray:
-    """Return the mask of the elements start .. start + count - 1: True where kept."""
-    if p == 0:
-        return np.ones(count, dtype=bool)
-    if p == 1:
-        return np.zeros(count, dtype=bool)
-    upper, lower = threshold(p)
-    r = draws(start, count, key)
-    dropped = r < upper
-    ties = np.flatnonzero(r == upper)
-    index = ties.astype(np.uint64) + (start & WORD_MASK)
-    dropped[ties] = hash2(index, key[0] ^ TIE_KEY[0], key[1] ^ TIE_KEY[1]) < lower
+def draws(start: int, count: int, key: Key) -> np.ndarray:
+    """Return the 16-bit draws of the elements start .. start + count - 1, modulo 2^64."""
+    first_block, skipped = divmod(start & WORD_MASK, BLOCK)
+    number = -(-(skipped + count) // BLOCK)
+    blocks = (np.arange(number, dtype=np.uint64) + first_block) % BLOCKS
+    return block_draws(blocks, key).ravel()[skipped : skipped + count]
+
+
+def draws_at(index: np.ndarray, key: Key) -> np.ndarray:
+    """Return the 16-bit draws of the elements of an array of indices."""
+    blocks, block_of = np.unique(index.ravel() // BLOCK, return_inverse=True)
+    at, found = (index.ravel() % BLOCK).astype(np.intp), np.empty(index.size, np.uint16)
+    for begin in range(0, blocks.size, 64):  # a few blocks at a time, for the memory they take
+        here = (begin <= block_of) & (block_of < begin + 64)
+        of_blocks = block_draws(blocks[begin : begin + 64], key)
+        found[here] = of_blocks[block_of[here] - begin, at[here]]
+    return found.reshape(index.shape)
+
+
+def kept_by(r: np.ndarray, index: np.ndarray, p: float | np.ndarray, key: Key) -> np.ndarray:
+    """Decide elements by their draws and indices, each with its p: True where kept."""
+    upper, lower = (np.broadcast_to(part, r.shape) for part in thresholds(p))
+    dropped, ties = np.asarray(r < upper), r == upper
+    tie_hash = hash2(index[ties], key[0] ^ TIE_KEY[0], key[1] ^ TIE_KEY[1])
+    dropped[ties] = tie_hash < lower[ties]
     return ~dropped
+
+
+def keep(start: int, count: int, p: float | np.ndarray, key: Key) -> np.ndarray:
+    """Return the mask of the elements start .. start + count - 1: True where kept.
+
+    p is a number, or an array of one for each of these elements.
+    """
+    index = np.arange(count, dtype=np.uint64) + (start & WORD_MASK)
+    return kept_by(draws(start, count, key), index, p, key)
 
 
 def ranks(index: np.ndarray, key: Key) -> np.ndarray:
@@ -189,26 +217,33 @@ def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return result
 
 
-def on_line(x: np.ndarray, scale: float, shift: float | None) -> np.ndarray:
-    """Return x * scale + shift, each operation rounded to the dtype in which x is computed."""
+def on_line(x: np.ndarray, scale: float | np.ndarray, shift: float | None) -> np.ndarray:
+    """Return x * scale + shift, each operation rounded to the dtype in which x is computed.
+
+    The scale is a number, or an array that broadcasts to x.
+    """
     dtype = x.dtype
     real = computed_in(dtype)
     values = np.array(x, order="C").reshape(-1)
     values = values.astype(real) if dtype.itemsize == 2 else values.view(real)
+    factor = np.asarray(scale, real)
+    if factor.ndim:  # complex numbers have two parts
+        factor = np.broadcast_to(factor, x.shape).repeat(2 if dtype.kind == "c" else 1)
     with np.errstate(all="ignore"):
-        values = values * real.type(scale)
+        values = values * factor
         if shift is not None:
             values = values + real.type(shift)
     values = rounded(values, dtype) if dtype.itemsize == 2 else values.view(dtype)
     return values.reshape(x.shape)
 
 
-def scale_of(p: float, dtype: np.dtype) -> float:
+def scale_of(p: float | np.ndarray, dtype: np.dtype) -> Any:
     """Return 1 / (1 - p), rounded once to the dtype in which x is computed."""
-    return float(computed_in(dtype).type(1 / (1 - p)))
+    with np.errstate(divide="ignore"):  # what is dropped at p = 1 is not scaled
+        return (1 / (1 - np.float64(p))).astype(computed_in(dtype))
 
 
-def chosen(kept: np.ndarray, x: np.ndarray, dropped: np.ndarray | None = None) -> np.ndarray:
+def chosen(kept: np.ndarray, x: np.ndarray, dropped: Any = None) -> np.ndarray:
     """Return x where it is kept, and elsewhere `dropped`, or all bits 0."""
     result = np.zeros(x.shape, x.dtype)
     if dropped is not None:
@@ -218,34 +253,84 @@ def chosen(kept: np.ndarray, x: np.ndarray, dropped: np.ndarray | None = None) -
     return result
 
 
-def decisions(shape: tuple[int, ...], p: float, key: Key, offset: int = 0) -> np.ndarray:
-    """Return the mask of a shape, in C order: True where kept."""
-    return keep(offset, math.prod(shape), p, key).reshape(shape)
+def stream_index(
+    shape: Shape, offset: int = 0, origin: Shape | None = None, full_shape: Shape | None = None
+) -> np.ndarray:
+    """Return the indices in the stream of a block's decisions, by default of a whole array's."""
+    index, stride = np.array(offset & WORD_MASK, np.uint64), 1
+    begins, lengths = origin or (0,) * len(shape), full_shape or shape
+    for axis in reversed(range(len(shape))):
+        along = np.arange(shape[axis], dtype=np.uint64) + (begins[axis] & WORD_MASK)
+        along = along * (stride & WORD_MASK)
+        index = index + along.reshape(-1, *[1] * (len(shape) - 1 - axis))
+        stride *= lengths[axis]
+    return index
+
+
+def decisions(
+    shape: Shape,
+    p: float | np.ndarray,
+    key: Key,
+    offset: int = 0,
+    origin: Shape | None = None,
+    full_shape: Shape | None = None,
+) -> np.ndarray:
+    """Return the mask of a shape, in C order, or of a block of a larger one: True where kept."""
+    if origin is None:
+        p = p if np.ndim(p) == 0 else np.broadcast_to(p, shape).ravel()
+        return keep(offset, math.prod(shape), p, key).reshape(shape)
+    index = stream_index(shape, offset, origin, full_shape)
+    return kept_by(draws_at(index, key), index, p, key)
+
+
+def shared(of_axes: Shape, noise_shape: tuple[int | None, ...], one: int) -> Shape:
+    """Return lengths or begins along the axes of x, but `one` where decisions are shared."""
+    return tuple(one if m == 1 else n for n, m in zip(of_axes, noise_shape, strict=True))
 
 
 def dropout(
     x: np.ndarray,
-    p: float,
+    p: float | np.ndarray,
     key: Key,
     offset: int = 0,
-    noise_shape: tuple[int, ...] | None = None,
+    noise_shape: tuple[int | None, ...] | None = None,
     scale: bool = True,
+    fill: Any = 0,
+    origin: Shape | None = None,
+    full_shape: Shape | None = None,
 ) -> np.ndarray:
-    """Drop elements of an array: kept x / (1 - p), or x, and dropped +0.
+    """Drop elements of an array: kept x / (1 - p), or x, and dropped the fill.
 
     The result is a new C-contiguous array of native byte order.
     """
-    x = native(x)
-    if p == 1:
-        return np.zeros(x.shape, x.dtype)
-    kept = decisions(x.shape if noise_shape is None else noise_shape, p, key, offset)
-    return apply_mask(x, kept, p, scale)
+    shape: Shape = x.shape
+    if noise_shape is not None:
+        shape = shared(shape, noise_shape, 1)
+        origin = origin and shared(origin, noise_shape, 0)
+        full_shape = full_shape and shared(full_shape, noise_shape, 1)
+    kept = decisions(shape, p, key, offset, origin, full_shape)
+    return apply_mask(x, kept, p, scale, fill)
 
 
-def apply_mask(x: np.ndarray, kept: np.ndarray, p: float, scale: bool = True) -> np.ndarray:
-    """Drop the elements where a mask that broadcasts to x is False."""
-    x = native(x)
-    return chosen(kept, on_line(x, scale_of(p, x.dtype), None) if scale and p > 0 else x)
+def apply_mask(
+    x: np.ndarray, kept: np.ndarray, p: float | np.ndarray, scale: bool = True, fill: Any = 0
+) -> np.ndarray:
+    """Drop the elements where a mask that broadcasts to x is False.
+
+    Without a scale p has no meaning; with one, what would be scaled by 1 / (1 - 1) is dropped too.
+    """
+    x, p = native(x), single(np.asarray(p, np.float64))
+    if scale and p.any():  # at p = 0 signaling NaNs stay
+        kept = kept & (p < 1)
+        x = on_line(x, scale_of(p, x.dtype), None) if kept.any() else x
+    # np.array(0, np.longdouble) may have any bits as its padding; a dropped element has 0.
+    dropped = None if type(fill) is int and fill == 0 else np.array(fill, x.dtype)
+    return chosen(kept, x, dropped)
+
+
+def single(p: np.ndarray) -> np.ndarray:
+    """Return an array of equal numbers as one number, and any other array itself."""
+    return p.ravel()[0] if p.size and (p == p.ravel()[0]).all() else p
 
 
 def alpha_dropout(

@@ -450,7 +450,7 @@ def test_an_integer_is_a_p(p):
     ids=repr,
 )
 @pytest.mark.parametrize("training", [True, False])
-def test_what_is_not_one_real_number_is_no_p(p, training):
+def test_what_is_not_real_is_no_p(p, training):
     x = np.ones(3)
     calls = [
         lambda: dropout(x, p, training),
@@ -477,6 +477,7 @@ def test_what_is_not_one_real_number_is_no_p(p, training):
     ids=repr,
 )
 def test_alpha_dropout_and_layers_take_one_p(p):
+    """The other functions take an array of them: see test_probabilities.py."""
     calls = [
         lambda: fastdrop.alpha_dropout(np.ones(3), p, True),
         lambda: fastdrop.Dropout(p),
