@@ -20,9 +20,11 @@ from fastdrop.layers import (
     Dropout1d,
     Dropout2d,
     Dropout3d,
+    DropPath,
     FeatureAlphaDropout,
 )
 from fastdrop.masks import apply_mask, keep_mask
+from fastdrop.paths import drop_path
 from fastdrop.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
@@ -31,6 +33,7 @@ __all__ = [
     "AlphaDropout",
     "DropBlock2d",
     "DropBlock3d",
+    "DropPath",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -42,6 +45,7 @@ __all__ = [
     "apply_mask",
     "drop_block2d",
     "drop_block3d",
+    "drop_path",
     "dropout",
     "dropout1d",
     "dropout2d",

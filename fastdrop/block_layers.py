@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, SupportsIndex
+from typing import Any, ClassVar, SupportsIndex
 
 from numpy.typing import ArrayLike
 
 from fastdrop import _core
 from fastdrop.blocks import drop_block2d, drop_block3d
 from fastdrop.keys import RNGLike
-from fastdrop.layer_base import Layer
+from fastdrop.layer_base import Layer, Setting
 from fastdrop.signatures import Probability
 
 
@@ -18,6 +18,12 @@ class BlockLayer(Layer):
     """A layer that drops blocks, by the function `_drop_block`."""
 
     _drop_block: Callable[..., Any]
+
+    _required: ClassVar = ("block_size",)
+    _defaults: ClassVar = {"eps": 1e-6, "scale": True, "fill": 0}
+
+    block_size = Setting("Length of a block along each of its axes.", _core.check_block)
+    eps = Setting("What is added to the number of kept elements.", _core.check_eps)
 
     def __init__(
         self,
@@ -28,11 +34,11 @@ class BlockLayer(Layer):
         eps: float = 1e-6,
         rng: RNGLike = None,
         scale: bool = True,
+        fill: ArrayLike = 0,
     ) -> None:
-        super().__init__(p, inplace, rng=rng)
-        self.block_size = block_size
-        self.eps = eps
-        self.scale = scale
+        super().__init__(
+            p, inplace, rng=rng, block_size=block_size, eps=eps, scale=scale, fill=fill
+        )
 
     def _drop(
         self,
@@ -48,42 +54,6 @@ class BlockLayer(Layer):
 
     _pass_back = _drop
 
-    def _options(self) -> dict[str, Any]:
-        return {"block_size": self.block_size, "eps": self.eps, "scale": self.scale}
-
-    @property
-    def block_size(self) -> int:
-        """Length of a block along each of its axes."""
-        return self._block_size
-
-    @block_size.setter
-    def block_size(self, block_size: SupportsIndex) -> None:
-        self._block_size: int = _core.check_block(block_size)
-
-    @property
-    def eps(self) -> float:
-        """What is added to the number of kept elements."""
-        return self._eps
-
-    @eps.setter
-    def eps(self, eps: float) -> None:
-        self._eps: float = _core.check_eps(eps)
-
-    @property
-    def scale(self) -> bool:
-        """Whether kept elements are scaled."""
-        return self._scale
-
-    @scale.setter
-    def scale(self, scale: bool) -> None:
-        self._scale: bool = _core.as_bool(scale, "scale")
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(p={self.p}, block_size={self.block_size}, "
-            f"inplace={self.inplace})"
-        )
-
 
 class DropBlock2d(BlockLayer):
     """`fastdrop.drop_block2d` as a layer, with a backward pass that stores no mask.
@@ -96,8 +66,8 @@ class DropBlock2d(BlockLayer):
         Height and width of a block, 1 or more.
     inplace, rng
         As for `fastdrop.Dropout`.
-    eps, scale : optional
-        As for `fastdrop.drop_block2d`.
+    eps, scale, fill : optional
+        As for `fastdrop.drop_block2d`. A gradient is 0 where `fill` is.
 
     Attributes
     ----------
@@ -106,6 +76,7 @@ class DropBlock2d(BlockLayer):
     inplace : bool
     eps : float
     scale : bool
+    fill : array_like
     training : bool
         True at first; see `train` and `eval`. Each attribute can be assigned, and is checked as the
         argument is.
@@ -141,7 +112,7 @@ class DropBlock3d(BlockLayer):
 
     Parameters
     ----------
-    p, block_size, inplace, eps, rng, scale
+    p, block_size, inplace, eps, rng, scale, fill
         As for `DropBlock2d`, as are the attributes, the errors and the notes; a block has a depth
         too.
 

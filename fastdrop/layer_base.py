@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdrop import _core
 from fastdrop._core import as_base_array, as_bool, as_noise_shape, check_probability
-from fastdrop._keys import GeneratorSource, as_key_source
+from fastdrop._keys import GeneratorSource, as_index, as_key_source
 from fastdrop.keys import Key, KeyStream, RNGLike, load_bit_generator, stream_of_state
 
 if TYPE_CHECKING:
@@ -19,51 +20,69 @@ if TYPE_CHECKING:
     from fastdrop.functional import DType, NoiseShape, Probability, Shape
 
 
+Value = TypeVar("Value")
+
+
+class Setting(Generic[Value]):
+    """An attribute of layers that is checked whenever it is assigned."""
+
+    def __init__(self, doc: str, check: Callable[[Any], Value]) -> None:
+        self.__doc__ = doc
+        self._check = check
+
+    def __set_name__(self, layer: type, name: str) -> None:
+        self._name = f"_{name}"
+
+    @overload
+    def __get__(self, layer: None, kind: type) -> Self: ...
+
+    @overload
+    def __get__(self, layer: object, kind: type) -> Value: ...
+
+    def __get__(self, layer: object | None, kind: type) -> Self | Value:
+        if layer is None:
+            return self
+        value: Value = layer.__dict__[self._name]
+        return value
+
+    def __set__(self, layer: object, value: Any) -> None:
+        layer.__dict__[self._name] = self._check(value)
+
+
 class Layer:
     """A layer without its functions: `_drop` for x, and `_pass_back` for a gradient."""
 
     _drop: Callable[..., Any]
     _pass_back: Callable[..., Any]
+    # The settings that are passed to the functions: those without a default, and the others with
+    # theirs.
+    _required: ClassVar[tuple[str, ...]] = ()
+    _defaults: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, p: Probability = 0.5, inplace: bool = False, *, rng: RNGLike = None) -> None:
+    p = Setting("Probability that an element is dropped.", check_probability)
+    inplace = Setting("Whether `forward` writes into its input.", partial(as_bool, name="inplace"))
+    training = Setting(
+        "Whether `forward` drops; see `train` and `eval`.", partial(as_bool, name="training")
+    )
+    scale = Setting("Whether kept elements are scaled.", partial(as_bool, name="scale"))
+    fill: Setting[ArrayLike] = Setting("What a dropped element becomes.", lambda fill: fill)
+
+    def __init__(
+        self, p: Probability = 0.5, inplace: bool = False, *, rng: RNGLike = None, **settings: Any
+    ) -> None:
         self.p = p
         self.inplace = inplace
         self.training = True
+        for name, value in settings.items():
+            setattr(self, name, value)
         source = as_key_source(rng)
         # A key becomes a stream, for a new mask each call.
         self._rng: Any = KeyStream(source) if isinstance(source, Key) else rng
         self._last: tuple[tuple[int, ...], float, bool, Key | None, dict[str, Any]] | None = None
 
-    def _options(self) -> dict[str, Any]:
-        """Return the arguments that only this class of layers passes to its functions."""
-        return {}
-
-    @property
-    def p(self) -> float:
-        """Probability that an element is dropped."""
-        return self._p
-
-    @p.setter
-    def p(self, p: Probability) -> None:
-        self._p: float = check_probability(p)
-
-    @property
-    def inplace(self) -> bool:
-        """Whether `forward` writes into its input."""
-        return self._inplace
-
-    @inplace.setter
-    def inplace(self, inplace: bool) -> None:
-        self._inplace: bool = as_bool(inplace, "inplace")
-
-    @property
-    def training(self) -> bool:
-        """Whether `forward` drops; see `train` and `eval`."""
-        return self._training
-
-    @training.setter
-    def training(self, training: bool) -> None:
-        self._training: bool = as_bool(training, "training")
+    def _options(self, x: ArrayLike) -> dict[str, Any]:
+        """Return what only this class of layers passes to its functions, for this x."""
+        return {name: getattr(self, name) for name in (*self._required, *self._defaults)}
 
     @overload
     def __call__(
@@ -111,9 +130,10 @@ class Layer:
         p, training = self.p, self.training
         self._last = None
         y: NDArray[Any]
-        options = self._options()
+        options = self._options(x)
         source = self._rng if rng is None else rng
         y, key = self._drop(x, p, training, self.inplace, rng=source, return_key=True, **options)
+        options.pop("fill", None)  # a gradient is 0 there
         self._last = as_base_array(y).shape, p, training, key, options
         return y
 
@@ -240,25 +260,19 @@ class Layer:
         return source.bit_generator if isinstance(source, GeneratorSource) else None
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p}, inplace={self.inplace})"
+        shown = {name: getattr(self, name) for name in ("p", *self._required, "inplace")}
+        for name, default in self._defaults.items():
+            value = getattr(self, name)
+            if value is not default and (np.ndim(value) or value != default):
+                shown[name] = value
+        parts = ", ".join(f"{name}={value!r}" for name, value in shown.items())
+        return f"{type(self).__name__}({parts})"
 
 
 class NoiseLayer(Layer):
-    """A layer whose mask can be shared along axes."""
+    """A layer whose decisions can be shared along axes."""
 
-    def __init__(
-        self,
-        p: Probability = 0.5,
-        inplace: bool = False,
-        *,
-        rng: RNGLike = None,
-        noise_shape: NoiseShape | None = None,
-    ) -> None:
-        super().__init__(p, inplace, rng=rng)
-        self.noise_shape = noise_shape
-
-    def _options(self) -> dict[str, Any]:
-        return {"noise_shape": self.noise_shape}
+    _defaults: ClassVar[dict[str, Any]] = {"noise_shape": None, "axis": None}
 
     @property
     def noise_shape(self) -> tuple[int | None, ...] | None:
@@ -274,9 +288,36 @@ class NoiseLayer(Layer):
                     f"noise_shape must have None or a positive int for each axis of x, but got "
                     f"{noise_shape}"
                 )
+            self._check_one(noise_shape, self.__dict__.get("_axis"))
         self._noise_shape: tuple[int | None, ...] | None = noise_shape
 
-    def __repr__(self) -> str:
-        if self.noise_shape is None:
-            return super().__repr__()
-        return f"{super().__repr__()[:-1]}, noise_shape={self.noise_shape})"
+    @property
+    def axis(self) -> tuple[int, ...] | None:
+        """Axes along which elements are decided apart; all others share a decision. Or None."""
+        return self._axis
+
+    @axis.setter
+    def axis(self, axis: SupportsIndex | Sequence[SupportsIndex] | None) -> None:
+        if axis is not None:
+            axes = axis if np.iterable(axis) else (axis,)
+            axis = tuple(as_index(n, "axis") for n in axes)
+            self._check_one(self.__dict__.get("_noise_shape"), axis)
+        self._axis: tuple[int, ...] | None = axis
+
+    def _check_one(self, noise_shape: Any, axis: Any) -> None:
+        if noise_shape is not None and axis is not None:
+            raise ValueError(
+                f"noise_shape={noise_shape} and axis={axis} both say which elements share a "
+                "decision: give only one"
+            )
+
+    def _options(self, x: ArrayLike) -> dict[str, Any]:
+        options = super()._options(x)
+        axis = options.pop("axis")
+        if axis is not None:
+            ndim = as_base_array(_core.as_array(x, self.inplace)).ndim
+            if not all(-ndim <= n < ndim for n in axis):
+                raise ValueError(f"axis must be axes of x, which has {ndim}, but got {axis}")
+            own = {n % ndim for n in axis}
+            options["noise_shape"] = tuple(None if n in own else 1 for n in range(ndim))
+        return options

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, SupportsIndex
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,10 +18,11 @@ from fastdrop.functional import (
     feature_noise,
 )
 from fastdrop.keys import RNGLike
-from fastdrop.layer_base import Layer, NoiseLayer
+from fastdrop.layer_base import Layer, NoiseLayer, Setting
+from fastdrop.paths import check_mode, drop_path
 
 if TYPE_CHECKING:
-    from fastdrop.functional import NoiseShape
+    from fastdrop.functional import NoiseShape, Probability
 
 
 class Dropout(NoiseLayer):
@@ -43,12 +45,23 @@ class Dropout(NoiseLayer):
     noise_shape : sequence of int or None, optional
         As for `fastdrop.dropout`: 1 for each axis along which all elements share a decision, None
         for the other axes.
+    axis : int or sequence of int, optional
+        Axes along which elements are decided apart; along all others they share a decision. The
+        same as a `noise_shape`, but for any number of axes: with 0 whole samples are dropped, with
+        (0, 1) whole channels, with (0, -1) features for all times.
+    scale : bool, optional
+        If false, kept elements are unchanged.
+    fill : array_like, optional
+        What a dropped element becomes, as for `fastdrop.dropout`. A gradient is 0 there.
 
     Attributes
     ----------
     p : float
     inplace : bool
     noise_shape : tuple of int and None, or None
+    axis : tuple of int, or None
+    scale : bool
+    fill : array_like
     training : bool
         True at first; see `train` and `eval`. Each attribute can be assigned, and is checked as the
         argument is.
@@ -57,7 +70,7 @@ class Dropout(NoiseLayer):
     ------
     ValueError
         If `p` is outside [0, 1] or NaN; if `noise_shape` has an entry other than None and positive
-        ints.
+        ints, or comes with `axis`.
     TypeError
         If `rng` or another argument is of another type.
 
@@ -79,14 +92,47 @@ class Dropout(NoiseLayer):
     """
 
     _drop = _pass_back = staticmethod(dropout)
+    _defaults: ClassVar = NoiseLayer._defaults | {"scale": True, "fill": 0}
+
+    def __init__(
+        self,
+        p: Probability = 0.5,
+        inplace: bool = False,
+        *,
+        rng: RNGLike = None,
+        noise_shape: NoiseShape | None = None,
+        axis: SupportsIndex | Sequence[SupportsIndex] | None = None,
+        scale: bool = True,
+        fill: ArrayLike = 0,
+    ) -> None:
+        super().__init__(
+            p, inplace, rng=rng, noise_shape=noise_shape, axis=axis, scale=scale, fill=fill
+        )
 
 
-class Dropout1d(Layer):
+class ChannelLayer(Layer):
+    """A layer that drops whole channels."""
+
+    _defaults: ClassVar = {"scale": True, "fill": 0}
+
+    def __init__(
+        self,
+        p: Probability = 0.5,
+        inplace: bool = False,
+        *,
+        rng: RNGLike = None,
+        scale: bool = True,
+        fill: ArrayLike = 0,
+    ) -> None:
+        super().__init__(p, inplace, rng=rng, scale=scale, fill=fill)
+
+
+class Dropout1d(ChannelLayer):
     """`fastdrop.dropout1d` as a layer: whole channels of (N, C, L) or (C, L).
 
     Parameters
     ----------
-    p, inplace, rng
+    p, inplace, rng, scale, fill
         As for `Dropout`, as are the attributes, the errors and the notes.
 
     Examples
@@ -102,12 +148,12 @@ class Dropout1d(Layer):
     _drop = _pass_back = staticmethod(dropout1d)
 
 
-class Dropout2d(Layer):
+class Dropout2d(ChannelLayer):
     """`fastdrop.dropout2d` as a layer: whole channels of (N, C, H, W) or (C, H, W).
 
     Parameters
     ----------
-    p, inplace, rng
+    p, inplace, rng, scale, fill
         As for `Dropout`, as are the attributes, the errors and the notes.
 
     Examples
@@ -123,12 +169,12 @@ class Dropout2d(Layer):
     _drop = _pass_back = staticmethod(dropout2d)
 
 
-class Dropout3d(Layer):
+class Dropout3d(ChannelLayer):
     """`fastdrop.dropout3d` as a layer: whole channels of (N, C, D, H, W) or (C, D, H, W).
 
     Parameters
     ----------
-    p, inplace, rng
+    p, inplace, rng, scale, fill
         As for `Dropout`, as are the attributes, the errors and the notes.
 
     Examples
@@ -162,7 +208,7 @@ class AlphaDropout(NoiseLayer):
 
     Parameters
     ----------
-    p, inplace, rng, noise_shape
+    p, inplace, rng, noise_shape, axis
         As for `Dropout`, as are the attributes, the errors and the notes. `inplace` works, unlike
         in PyTorch's layer.
 
@@ -177,8 +223,57 @@ class AlphaDropout(NoiseLayer):
     """
 
     _drop = staticmethod(alpha_dropout)
-
     _pass_back = staticmethod(_alpha_slope)
+
+    def __init__(
+        self,
+        p: Probability = 0.5,
+        inplace: bool = False,
+        *,
+        rng: RNGLike = None,
+        noise_shape: NoiseShape | None = None,
+        axis: SupportsIndex | Sequence[SupportsIndex] | None = None,
+    ) -> None:
+        super().__init__(p, inplace, rng=rng, noise_shape=noise_shape, axis=axis)
+
+
+class DropPath(Layer):
+    """`fastdrop.drop_path` as a layer: whole samples, for residual branches of any shape.
+
+    Parameters
+    ----------
+    p, inplace, rng, scale, fill
+        As for `Dropout`, as are the attributes, the errors and the notes.
+    mode : {"row", "batch"}, optional
+        As for `fastdrop.drop_path`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> layer = fastdrop.DropPath(0.5, rng=10)
+    >>> layer(np.ones((4, 3)))
+    array([[2., 2., 2.],
+           [0., 0., 0.],
+           [2., 2., 2.],
+           [0., 0., 0.]])
+    """
+
+    _drop = _pass_back = staticmethod(drop_path)
+    _defaults: ClassVar = {"mode": "row", "scale": True, "fill": 0}
+
+    mode = Setting("Whether each sample is decided apart, or the batch as a whole.", check_mode)
+
+    def __init__(
+        self,
+        p: Probability = 0.5,
+        inplace: bool = False,
+        *,
+        rng: RNGLike = None,
+        mode: Literal["row", "batch"] = "row",
+        scale: bool = True,
+        fill: ArrayLike = 0,
+    ) -> None:
+        super().__init__(p, inplace, rng=rng, mode=mode, scale=scale, fill=fill)
 
 
 class FeatureAlphaDropout(Layer):

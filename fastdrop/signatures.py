@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsIndex, TypeAlias, TypedDict, TypeVar, cast
+from typing import Any, Literal, SupportsIndex, TypeAlias, TypedDict, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,14 @@ class NoiseOptions(Options, total=False):
     """Those of `alpha_dropout`."""
 
     noise_shape: NoiseShape | None
+
+
+class PathOptions(Options, total=False):
+    """Those of `drop_path`."""
+
+    mode: Literal["row", "batch"]
+    scale: bool
+    fill: ArrayLike
 
 
 class ChannelOptions(Options, total=False):

@@ -67,7 +67,8 @@ cdef cnp.ndarray as_probabilities(p):
 cdef cnp.ndarray fit_probabilities(cnp.ndarray p, tuple shape, double *constant, bint *chance):
     """Return a p for each decision of a shape, without repetitions; or None if all are `constant`.
 
-    `chance` gets whether one is neither 0 nor 1. Raises if p does not broadcast to the shape, or if a number is outside [0, 1].
+    `chance` gets whether one is neither 0 nor 1. Raises if p does not broadcast to the shape, or if
+    a number is outside [0, 1].
     """
     cdef fd_survey found
 

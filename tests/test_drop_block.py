@@ -402,7 +402,8 @@ def test_a_layer_works_in_place():
 @pytest.mark.parametrize("axes", [2, 3])
 def test_a_layer_is_shown_copied_and_saved(axes):
     layer = LAYERS[axes](0.3, 3, rng=7, eps=2.0, scale=False)
-    assert repr(layer) == f"DropBlock{axes}d(p=0.3, block_size=3, inplace=False)"
+    shown = "p=0.3, block_size=3, inplace=False, eps=2.0, scale=False"
+    assert repr(layer) == f"DropBlock{axes}d({shown})"
     x = np.ones((4, 9, 9, 9)[: 1 + axes])
     layer(x)
     twins = [copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))]
