@@ -246,16 +246,18 @@ FD_OPERATIONS(FD_ELEMENT)
             const uint64_t word = fd_part(keep, unit_count, part);                              \
             for (int i = 0; i < FD_WORD; i += 8 * FD_BYTES / unit) {                            \
                 const int at = FD_WORD * part + i;                                              \
-                fd_vector value, dropped = {0};                                                 \
+                fd_vector value, dropped;                                                       \
                 memcpy(&value, (const char *)x + at * unit / 8, sizeof value);                  \
+                if (scales)                                                                     \
+                    numbers.scales = (const char *)scales + at / unit_count *                   \
+                                     (unit == 64 ? sizeof(double) : sizeof(float));             \
+                value = compute(value, numbers);                                                \
                 if (fill)                                                                       \
                     memcpy(&dropped, (const char *)fill + at * unit / 8, sizeof dropped);       \
                 else if (fills)                                                                 \
                     dropped = fd_dropped(affine, unit * unit_count, at * unit / 8);             \
-                if (scales)                                                                     \
-                    numbers.scales = (const char *)scales + at / unit_count *                   \
-                                     (unit == 64 ? sizeof(double) : sizeof(float));             \
-                value = fd_choose##unit(compute(value, numbers), dropped, word, i);             \
+                value = fill || fills ? fd_choose##unit(value, dropped, word, i)                \
+                                      : fd_clear##unit(value, word, i);                         \
                 fd_store((char *)y + at * unit / 8, value, nontemporal);                        \
             }                                                                                   \
         }                                                                                       \

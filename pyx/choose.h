@@ -7,17 +7,25 @@
 typedef uint32_t fd_units32 __attribute__((vector_size(FD_BYTES)));
 
 /* fd_choose8 to fd_choose64: take each unit of so many bits from `kept` if its bit of the keep word
- * is set, else from `dropped`. Bit i of the word decides the vector's first unit. */
+ * is set, else from `dropped`. Bit i of the word decides the vector's first unit. fd_clear8 to
+ * fd_clear64: the same with zeros for the dropped units. */
 #if FD_BYTES == 64
-#define FD_CHOOSE(unit, type, suffix, mask)                                                   \
+/* Cleared as floats, gcc masks the multiplication itself. Chosen as floats it would do so too, with a
+ * copy of `dropped` to merge into, which was measured 1.2 times slower than a blend. */
+#define FD_CHOOSE(unit, mask, type, suffix)                                                      \
     FD_INLINE fd_vector fd_choose##unit(fd_vector kept, fd_vector dropped, uint64_t keep, int i) \
-    {                                                                                         \
-        return (fd_vector)_mm512_mask_mov_##suffix((type)dropped, (mask)(keep >> i), (type)kept); \
+    {                                                                                            \
+        return (fd_vector)_mm512_mask_blend_epi##unit((mask)(keep >> i), (__m512i)dropped,       \
+                                                      (__m512i)kept);                            \
+    }                                                                                            \
+    FD_INLINE fd_vector fd_clear##unit(fd_vector kept, uint64_t keep, int i)                     \
+    {                                                                                            \
+        return (fd_vector)_mm512_maskz_mov_##suffix((mask)(keep >> i), (type)kept);              \
     }
-FD_CHOOSE(8, __m512i, epi8, __mmask64)
-FD_CHOOSE(16, __m512i, epi16, __mmask32)
-FD_CHOOSE(32, __m512, ps, __mmask16) /* as floats, gcc masks the multiplication itself */
-FD_CHOOSE(64, __m512d, pd, __mmask8)
+FD_CHOOSE(8, __mmask64, __m512i, epi8)
+FD_CHOOSE(16, __mmask32, __m512i, epi16)
+FD_CHOOSE(32, __mmask16, __m512, ps)
+FD_CHOOSE(64, __mmask8, __m512d, pd)
 #undef FD_CHOOSE
 #else
 typedef uint8_t fd_units8 __attribute__((vector_size(FD_BYTES)));
@@ -42,7 +50,11 @@ static const uint32_t fd_bit64[64] = {
 
 FD_INLINE fd_vector fd_blend(fd_vector kept, fd_vector dropped, fd_vector mask)
 {
+#if FD_BYTES == 32
+    return (fd_vector)_mm256_blendv_epi8((__m256i)dropped, (__m256i)kept, (__m256i)mask);
+#else
     return (kept & mask) | (dropped & ~mask);
+#endif
 }
 
 /* Each byte of the word from bit i on, in all the units that it decides. */
@@ -61,25 +73,78 @@ FD_INLINE fd_units8 fd_spread_bytes(uint64_t keep, int i)
 #endif
 }
 
-FD_INLINE fd_vector fd_choose8(fd_vector kept, fd_vector dropped, uint64_t keep, int i)
+/* fd_mask8 to fd_mask64: all bits of each unit that is kept. */
+FD_INLINE fd_vector fd_mask8(uint64_t keep, int i)
 {
     fd_units8 bit;
     memcpy(&bit, fd_bit8, sizeof bit);
-    return fd_blend(kept, dropped, (fd_vector)((fd_spread_bytes(keep, i) & bit) == bit));
+    return (fd_vector)((fd_spread_bytes(keep, i) & bit) == bit);
 }
 
-#define FD_CHOOSE(unit, units, bits, period)                                                  \
-    FD_INLINE fd_vector fd_choose##unit(fd_vector kept, fd_vector dropped, uint64_t keep, int i) \
-    {                                                                                         \
-        units bit;                                                                            \
+#define FD_MASK(unit, units, bits, period)                                                        \
+    FD_INLINE fd_vector fd_mask##unit(uint64_t keep, int i)                                       \
+    {                                                                                             \
+        units bit;                                                                                \
         memcpy(&bit, fd_bit##unit + (i % period) * (sizeof fd_bit##unit / period / sizeof(bits)), \
-               sizeof bit);                                                                   \
-        const bits some = (bits)(keep >> (i / period * period));                              \
-        return fd_blend(kept, dropped, (fd_vector)((bit & some) == bit));                     \
+               sizeof bit);                                                                       \
+        const bits some = (bits)(keep >> (i / period * period));                                  \
+        return (fd_vector)((bit & some) == bit);                                                  \
     }
-FD_CHOOSE(16, fd_units16, uint16_t, 16)
-FD_CHOOSE(32, fd_units32, uint32_t, 32)
-FD_CHOOSE(64, fd_units32, uint32_t, 32)
+FD_MASK(16, fd_units16, uint16_t, 16)
+FD_MASK(32, fd_units32, uint32_t, 32)
+FD_MASK(64, fd_units32, uint32_t, 32)
+#undef FD_MASK
+
+#define FD_CHOOSE(unit)                                                                          \
+    FD_INLINE fd_vector fd_choose##unit(fd_vector kept, fd_vector dropped, uint64_t keep, int i) \
+    {                                                                                            \
+        return fd_blend(kept, dropped, fd_mask##unit(keep, i));                                  \
+    }                                                                                            \
+    FD_INLINE fd_vector fd_clear##unit(fd_vector kept, uint64_t keep, int i)                     \
+    {                                                                                            \
+        return kept & fd_mask##unit(keep, i);                                                    \
+    }
+FD_CHOOSE(8)
+FD_CHOOSE(16)
+#if FD_BYTES == 32
+/* The blends of floats read the sign only, so a unit's bit is shifted there, and no mask is made. */
+FD_INLINE fd_vector fd_choose32(fd_vector kept, fd_vector dropped, uint64_t keep, int i)
+{
+    const __m256i last = _mm256_set1_epi32(31 - i % 32), unit = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i bits = _mm256_set1_epi32((int)(keep >> (i / 32 * 32)));
+    const __m256i signs = _mm256_sllv_epi32(bits, _mm256_sub_epi32(last, unit));
+    return (fd_vector)_mm256_blendv_ps((__m256)dropped, (__m256)kept, (__m256)signs);
+}
+
+FD_INLINE fd_vector fd_choose64(fd_vector kept, fd_vector dropped, uint64_t keep, int i)
+{
+    const __m256i last = _mm256_set1_epi64x(63 - i), unit = _mm256_setr_epi64x(0, 1, 2, 3);
+    const __m256i bits = _mm256_set1_epi64x((long long)keep);
+    const __m256i signs = _mm256_sllv_epi64(bits, _mm256_sub_epi64(last, unit));
+    return (fd_vector)_mm256_blendv_pd((__m256d)dropped, (__m256d)kept, (__m256d)signs);
+}
+
+/* Zero, hidden from the compiler: gcc would make a mask again, to clear by it, which is slower. */
+FD_INLINE fd_vector fd_hidden_zero(void)
+{
+    fd_vector zero = {0};
+    __asm__("" : "+x"(zero));
+    return zero;
+}
+
+FD_INLINE fd_vector fd_clear32(fd_vector kept, uint64_t keep, int i)
+{
+    return fd_choose32(kept, fd_hidden_zero(), keep, i);
+}
+
+FD_INLINE fd_vector fd_clear64(fd_vector kept, uint64_t keep, int i)
+{
+    return fd_choose64(kept, fd_hidden_zero(), keep, i);
+}
+#else
+FD_CHOOSE(32)
+FD_CHOOSE(64)
+#endif
 #undef FD_CHOOSE
 #endif
 

@@ -1,6 +1,6 @@
 """Fills: what a dropped element becomes, if it is not 0."""
 cimport numpy as cnp
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 from kernels cimport *
 
@@ -13,6 +13,10 @@ cdef cnp.ndarray as_fill(fill, cnp.ndarray x):
 
     if type(fill) is int and fill == 0:
         return None
+    if type(fill) is float and (fill != fill or -65000 < fill < 65000) and (
+        cnp.PyArray_TYPE(x) in (cnp.NPY_FLOAT16, cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)
+    ):
+        return np.array(fill, x.dtype)  # a usual case, without the price of the general one
     values = as_base_array(convert(fill, "fill"))
     if not is_number(values):
         raise TypeError(
@@ -70,17 +74,18 @@ cdef cnp.ndarray set_fill(KernelArgs *args, cnp.ndarray x, cnp.ndarray fill, cnp
     """
     cdef:
         char *dropped = <char *> &args.affine.dropped
+        char zeros[32]
         int i, size = args.item_bits // 8
 
     if fill is None:
         return None
-    if not selects(args):  # numbers that are computed are in native order
-        fill = fill.astype(x.dtype.newbyteorder("="), copy=False)
+    memset(zeros, 0, sizeof(zeros))
+    if not selects(args) and cnp.PyArray_ISBYTESWAPPED(fill):
+        fill = fill.astype(x.dtype.newbyteorder("="))  # computed numbers are in native order
     if cnp.PyArray_SIZE(fill) != 1:
         return fill
-    fill = np.ascontiguousarray(fill)
     for i in range(0, 32, size):
         memcpy(dropped + i, cnp.PyArray_DATA(fill), size)
-    if (p is None or selects(args)) and fill.tobytes().strip(b"\0"):
+    if (p is None or selects(args)) and memcmp(dropped, zeros, size):
         args.operation = fill_by[args.operation]
     return None
