@@ -103,19 +103,24 @@ FD_INLINE uint64_t fd_lane(int v, int l)
 #endif
 }
 
-/* State word j of lane l of a block is hash2(64 * block + 4 * l + j). */
-FD_INLINE void fd_seed(fd_lanes *lanes, const fd_mask_params *params, uint64_t block)
+/* State word j of lane l of a block is hash2(64 * block + 4 * l + j). The first product of the hash is
+ * split: that of the block's part is one for all, and that of the lane's part is a constant. */
+FD_OUTLINE void fd_seed(fd_lanes *lanes, const fd_mask_params *params, uint64_t block)
 {
-    const uint64_t k0 = params->k0, k1 = params->k1;
+    const uint64_t first = 64 * block * FD_PHI + params->k0;
+    FD_UNROLL
     for (int v = 0; v < FD_VECTORS; ++v) {
+        FD_UNROLL
         for (int j = 0; j < 4; ++j) {
-            uint64_t each[FD_WIDTH];
-            fd_vector index;
+            fd_vector z;
+            FD_UNROLL
             for (int l = 0; l < FD_WIDTH; ++l)
-                each[l] = 4 * fd_lane(v, l) + (uint64_t)j;
-            memcpy(&index, each, sizeof index);
-            index += 64 * block;
-            FD_HASH2(lanes->s[v][j], index, k0, k1);
+                z[l] = (4 * fd_lane(v, l) + (uint64_t)j) * FD_PHI;
+            z += first;
+            FD_MIX64(z);
+            z += params->k1;
+            FD_MIX64(z);
+            lanes->s[v][j] = z;
         }
     }
 }
