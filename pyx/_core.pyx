@@ -112,13 +112,8 @@ cdef object drop(
     if each is not None:
         each = fit_probabilities(each, shape, &probability, &chance)
     ask = ask_counts(&number, shape, region, count, min_keep, axis, probability)
-    if min_keep is not None and mode == DROPOUT and probability > 0:
-        if probability == 1:
-            raise ValueError(
-                "p = 1 leaves no scale for what min_keep keeps: pass scale=False, or a smaller p"
-            )
-        if ask == ALL_KEPT:  # they are scaled
-            ask = AT_LEAST
+    if drops and min_keep is not None and mode == DROPOUT:
+        ask = ask_scaled(ask, each, probability)
     drops = drops and ask != ALL_KEPT
     set_team(&args, num_threads, size)
     result = output_array(x, source, inplace, out, drops)

@@ -60,6 +60,17 @@ cdef Ask ask_counts(
     return ALL_DROPPED if number[0] == length else BY_COUNT
 
 
+cdef Ask ask_scaled(Ask ask, cnp.ndarray p, double probability) except *:
+    """Return what `min_keep` asks for if what is kept is scaled; raise if there is no scale."""
+    if ask == BY_CHANCE or ask == ALL_DROPPED or p is None and probability == 0:
+        return ask
+    if probability == 1 if p is None else (p == 1).any():
+        raise ValueError(
+            "p = 1 leaves no scale for what min_keep keeps: pass scale=False, or a smaller p"
+        )
+    return AT_LEAST  # all are scaled, though none may be dropped
+
+
 cdef object check_axis(axis, tuple shape):
     """Return an axis of a shape as an int; reject what is none."""
     axis = as_index(axis, "axis")
@@ -67,8 +78,6 @@ cdef object check_axis(axis, tuple shape):
         raise np.exceptions.AxisError(
             f"axis must be one of the {len(shape)} axes of the shape {shape}, but got {axis}"
         )
-    if len(shape) > MAX_AXES:
-        raise ValueError(f"shape must have {MAX_AXES} axes at most, but got {len(shape)}")
     return axis
 
 

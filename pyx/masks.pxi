@@ -56,6 +56,8 @@ cdef int decide_shape(Decisions *decisions, tuple shape) except -1:
         Py_ssize_t lengths[MAX_AXES]
         int axis
 
+    if len(shape) > MAX_AXES:
+        raise ValueError(f"shape must have {MAX_AXES} axes at most, but got {len(shape)}")
     for axis in range(len(shape)):
         lengths[axis] = shape[axis]
     decisions.each = False

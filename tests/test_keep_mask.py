@@ -85,6 +85,8 @@ def test_without_rng_keys_come_from_the_process():
         ({"shape": None}, TypeError, "shape must be"),
         ({"shape": 2**63}, ValueError, r"less than 2\*\*63 elements"),
         ({"shape": (2**40, 2**40)}, ValueError, r"less than 2\*\*63 elements"),
+        ({"shape": (1,) * 65}, ValueError, "shape must have 64 axes at most, but got 65"),
+        ({"shape": (1,) * 9999}, ValueError, "shape must have 64 axes at most, but got 9999"),
         ({"shape": 2**50, "p": 1.5}, ValueError, "between 0 and 1"),
         ({"offset": -1}, ValueError, "offset must be"),
         ({"offset": 2**64 - 4}, ValueError, "offset must be"),
