@@ -391,15 +391,13 @@ def block_mask(shape: tuple[int, ...], p: float, size: int, axes: int, key: Key)
 
 
 def drop_block(
-    x: np.ndarray, kept: np.ndarray, eps: float = 1e-6, scale: bool = True
+    x: np.ndarray, kept: np.ndarray, eps: float = 1e-6, scale: bool = True, fill: Any = 0
 ) -> np.ndarray:
-    """Ghiasi et al. (2018): kept x * size / (number of kept + eps), or x, and dropped +0."""
-    x = native(x)
-    number = int(kept.sum())
-    if not scale or number == 0:
-        return chosen(kept, x)
-    rounded_scale = float(computed_in(x.dtype).type(kept.size / (number + eps)))
-    return chosen(kept, on_line(x, rounded_scale, None))
+    """Ghiasi et al. (2018): kept x * size / (number of kept + eps), or x, and dropped the fill."""
+    x, number = native(x), int(kept.sum())
+    if scale and number:
+        x = on_line(x, float(computed_in(x.dtype).type(kept.size / (number + eps))), None)
+    return apply_mask(x, kept, 0, False, fill)
 
 
 def native(x: np.ndarray) -> np.ndarray:

@@ -167,29 +167,62 @@ def test_long_lines(shape, key, words):
         assert_same_bytes(mask, reference.keep_at_least(drawn, least, 1, words))
 
 
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("asked", ["count", "min_keep"])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_block_of_a_larger_mask(axis):
+def test_a_block_of_a_larger_mask(axis, asked, packed):
     """Wherever it is cut, along the axis too."""
     rng = np.random.default_rng(axis)
     for full_shape in [(5, 6, 7), (3, 130, 2), (2, 3, 200), (70, 3, 5), (1, TABLE + 70, 2)]:
-        count, offset = full_shape[axis] // 2, int(rng.integers(10**6))
-        whole = reference.drop_count(full_shape, count, axis, KEYS[2], offset)
+        offset = int(rng.integers(10**6))
+        p = rng.choice(
+            [0.8, 0.9, 0.99], tuple(1 if i == axis else n for i, n in enumerate(full_shape))
+        )
+        options = {"rng": fastdrop.Key.from_words(*KEYS[2]), asked: full_shape[axis] // 2}
+        options |= {"axis": axis, "offset": offset}
+        whole = keep_mask(full_shape, p, **options)
         for _ in range(20):
             begins = [int(rng.integers(n)) for n in full_shape]
             ends = [
                 int(rng.integers(begin, n)) + 1 for begin, n in zip(begins, full_shape, strict=True)
             ]
+            part = tuple(map(slice, begins, ends))
             block = keep_mask(
-                [end - begin for begin, end in zip(begins, ends, strict=True)],
-                count=count,
-                axis=axis,
-                rng=fastdrop.Key.from_words(*KEYS[2]),
-                offset=offset,
+                tuple(end - begin for begin, end in zip(begins, ends, strict=True)),
+                p[tuple(slice(None) if i == axis else along for i, along in enumerate(part))],
                 origin=begins,
                 full_shape=full_shape,
+                packed=packed,
                 num_threads=int(rng.integers(1, 4)),
+                **options,
             )
-            assert_same_bytes(block, whole[tuple(map(slice, begins, ends))].copy())
+            expected = whole[part].copy()
+            assert_same_bytes(block, reference.packed(expected.reshape(-1)) if packed else expected)
+
+
+def test_at_least_so_many_with_a_p_for_each(key, words):
+    """A p for each decision, and one that is constant in each line."""
+    rng = np.random.default_rng(3)
+    for p_shape in [(40, 50), (40, 1), (50,)]:
+        p = rng.uniform(0.5, 1, p_shape)
+        drawn = keep_mask((40, 50), p, rng=key)
+        expected = reference.keep_at_least(drawn, 15, 1, words)
+        assert not np.array_equal(drawn, expected)
+        for packed in (True, False):
+            mask = keep_mask((40, 50), p, rng=key, min_keep=15, packed=packed)
+            assert_same_bytes(mask, reference.packed(expected.reshape(-1)) if packed else expected)
+        assert_same_bytes(
+            keep_mask((40, 50), p, rng=key, count=15), keep_mask((40, 50), rng=key, count=15)
+        )
+
+
+def test_a_block_that_cuts_lines_needs_the_p_of_the_rest(key):
+    p = np.linspace(0.1, 0.9, 5)
+    options = {"rng": key, "min_keep": 3, "origin": (0, 2), "full_shape": (4, 9)}
+    with pytest.raises(ValueError, match=r"min_keep counts whole lines.*5 of the 9.*axis 1"):
+        keep_mask((4, 5), p, **options)
+    keep_mask((4, 5), p[:1], **options)
+    keep_mask((4, 5), p, rng=key, min_keep=3, origin=(2, 0), full_shape=(8, 5))
 
 
 @pytest.mark.parametrize("threads", range(1, 6))
@@ -305,6 +338,11 @@ def test_the_measure_of_chance():
         ({"count": 0.4}, TypeError, "count must be an integer"),
         ({"min_keep": False}, TypeError, "min_keep must be an integer"),
         ({"min_keep": "1"}, TypeError, "min_keep must be an integer"),
+        (
+            {"count": 8, "origin": (0, 1), "full_shape": (3, 7)},
+            ValueError,
+            "count.*between 0 and 7.*got 8",
+        ),
         ({"count": 1, "axis": 2}, ValueError, r"axis.*2 axes.*\(3, 5\).*got 2"),
         ({"count": 1, "axis": -3}, IndexError, "got -3"),
         ({"count": 1, "axis": 1.0}, TypeError, "axis must be an integer"),

@@ -43,6 +43,7 @@ class Case:
     dtype: str
     scale: bool
     eps: float
+    fill: float
     key: tuple[int, int]
     threads: int
     target: str
@@ -80,6 +81,7 @@ def draw_case(number):
         dtype=choose(reference.SCALED if scale else [*reference.SCALED, "uint8", "int64", "bool"]),
         scale=scale,
         eps=choose([1e-6, 1e-6, 0.0, 3.5]),
+        fill=choose([0, 0, 1, np.nan if scale else 1]),
         key=choose(KEYS),
         threads=int(rng.integers(1, 4)),
         target=target,
@@ -99,9 +101,9 @@ def expected_result(x, case):
     """Return what the reference makes of x, and whether a key is used."""
     channel = case.shape[-case.axes :]
     if x.size == 0 or reference.block_gamma(channel, case.p, case.size) == 1:
-        return np.zeros(x.shape, x.dtype), False
+        return np.full(x.shape, case.fill, x.dtype), False
     kept = reference.block_mask(case.shape, case.p, case.size, case.axes, case.key)
-    return reference.drop_block(x, kept, case.eps, case.scale), True
+    return reference.drop_block(x, kept, case.eps, case.scale, case.fill), True
 
 
 def check(case):
@@ -112,6 +114,7 @@ def check(case):
     key = fastdrop.Key.from_words(*case.key)
     options = {
         "eps": case.eps,
+        "fill": case.fill,
         "rng": key,
         "scale": case.scale,
         "return_key": True,
@@ -308,6 +311,7 @@ def test_what_is_converted():
         ({"out": np.ones((8, 8, 3))}, ValueError, r"\(3, 8, 8\).*\(8, 8, 3\)"),
         ({"out": np.ones((3, 8, 8), np.float32)}, TypeError, "float64.*float32"),
         ({"out": np.ones((3, 8, 8)), "inplace": True}, ValueError, "only one"),
+        ({"fill": 300, "x": np.ones((3, 8, 8), np.uint8)}, ValueError, "uint8 cannot hold.*300"),
         ({"training": 1}, TypeError, "training must be a bool"),
         ({"inplace": 1}, TypeError, "inplace must be a bool"),
         ({"scale": 1}, TypeError, "scale must be a bool"),
