@@ -198,11 +198,18 @@ cdef int check_out(cnp.ndarray x, bint inplace, out) except -1:
 
 cdef object clear(cnp.ndarray source, result, cnp.ndarray fill):
     """Drop every element: to 0, or to a fill."""
+    cdef cnp.ndarray target
+
     if result is None and fill is None:
         return np.zeros_like(source)
     result = np.empty_like(source) if result is None else result
-    # An array of 0, not the number: NumPy would leave the padding of long doubles as it is.
-    as_base_array(result)[...] = np.zeros((), source.dtype) if fill is None else fill
+    target = as_base_array(result)
+    if fill is None:
+        # An array of 0, not the number: of that NumPy would leave the padding of long doubles.
+        target[...] = np.zeros((), source.dtype)
+    else:
+        # NumPy's own care for overlaps fails in one dimension with strides of one sign.
+        target[...] = beside_of(fill, target)
     return result
 
 

@@ -277,6 +277,17 @@ def test_a_fill_may_lie_across_the_result(key, words):
     assert_same_bytes(out, expected)
 
 
+@pytest.mark.parametrize("p", [0.4, 1.0])
+@pytest.mark.parametrize("step", [1, 2, 3, -1, -2, -3])
+def test_a_fill_may_lie_across_the_result_with_other_strides(p, step, key, words):
+    """NumPy's own assignment fails for some of these."""
+    held = awkward_numbers(3000)
+    x, fill = held[700:1600], held[::step][:900]
+    expected = reference.dropout(x, p, words, fill=fill.copy())
+    dropout(x, p, True, True, rng=key, fill=fill)
+    assert_same_bytes(x, expected)
+
+
 # Errors
 
 
