@@ -48,6 +48,14 @@ FD_INLINE uint64_t fd_pack_bools(const uint8_t *bools)
         bits |= ((uint64_t)~FD_SIMD(movemask_epi8)(zero) & (UINT64_MAX >> (64 - FD_BYTES))) << i;
 #endif
     }
+#elif defined(FD_NEON)
+    fd_bytes sums[4];
+    for (int i = 0; i < 4; ++i) {
+        const fd_bytes bytes = vld1q_u8(bools + 16 * i);
+        sums[i] = fd_own_bits(vtstq_u8(bytes, bytes));
+    }
+    sums[0] = vpaddq_u8(vpaddq_u8(sums[0], sums[1]), vpaddq_u8(sums[2], sums[3]));
+    bits = vgetq_lane_u64((uint64x2_t)vpaddq_u8(sums[0], sums[0]), 0);
 #else
     for (int i = 0; i < FD_WORD; ++i)
         bits |= (uint64_t)(bools[i] != 0) << i;

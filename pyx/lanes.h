@@ -125,7 +125,12 @@ FD_OUTLINE void fd_seed(fd_lanes *lanes, const fd_mask_params *params, uint64_t 
     }
 }
 
+#ifdef FD_NEON /* two instructions: the second inserts what it shifts */
+#define FD_ROTATE_LEFT(x, k)                                                        \
+    ((fd_vector)vsriq_n_u64(vshlq_n_u64((uint64x2_t)(x), k), (uint64x2_t)(x), 64 - (k)))
+#else
 #define FD_ROTATE_LEFT(x, k) (((x) << (k)) | ((x) >> (64 - (k))))
+#endif
 
 FD_INLINE fd_vector fd_xor3(fd_vector a, fd_vector b, fd_vector c)
 {
@@ -156,7 +161,10 @@ FD_INLINE fd_vector fd_step(fd_vector s[4])
  *
  * AVX2 and SSE2 have no unsigned compare, and few registers. There a draw r becomes r - (T - 1),
  * saturated at 0, and then a byte, saturated again: 0 if r < T, 1 if r == T, and another value
- * otherwise. For T = 0 it becomes r itself, and the byte is 0 if r == T. */
+ * otherwise. For T = 0 it becomes r itself, and the byte is 0 if r == T.
+ *
+ * NEON has no instruction that collects the bits of a comparison. There each byte keeps one bit,
+ * that of its place among 8, and sums of neighbours collect them, for both comparisons at once. */
 #if FD_BYTES == 64
 FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint64_t *tied)
 {
@@ -184,6 +192,35 @@ FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint
                                                 FD_SIMD(subs_epu16)((fd_bytes)b, below));
     *tied = fd_bits(bytes, tie);
     return fd_bits(bytes, FD_SIMD_BITS(setzero)()) ^ (UINT64_MAX >> (64 - FD_BYTES));
+}
+#elif defined(FD_NEON)
+/* Of each byte, which is 0 or 255, keep the bit of its place among 8. */
+FD_INLINE fd_bytes fd_own_bits(fd_bytes bytes)
+{
+    static const uint8_t bits[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    return vandq_u8(bytes, vld1q_u8(bits));
+}
+
+FD_INLINE uint64_t fd_compare_with(fd_vector a, fd_vector b, fd_vector a_thresholds,
+                                   fd_vector b_thresholds, uint64_t *tied)
+{
+    const uint16x8_t a_draws = (uint16x8_t)a, at = (uint16x8_t)a_thresholds;
+    const uint16x8_t b_draws = (uint16x8_t)b, bt = (uint16x8_t)b_thresholds;
+    const fd_bytes keep =
+        vuzp1q_u8((fd_bytes)vcgeq_u16(a_draws, at), (fd_bytes)vcgeq_u16(b_draws, bt));
+    const fd_bytes equal =
+        vuzp1q_u8((fd_bytes)vceqq_u16(a_draws, at), (fd_bytes)vceqq_u16(b_draws, bt));
+    fd_bytes sums = vpaddq_u8(fd_own_bits(keep), fd_own_bits(equal));
+    sums = vpaddq_u8(sums, sums);
+    sums = vpaddq_u8(sums, sums);
+    *tied = vgetq_lane_u16((uint16x8_t)sums, 1);
+    return vgetq_lane_u16((uint16x8_t)sums, 0);
+}
+
+FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint64_t *tied)
+{
+    const fd_vector t = (fd_vector)vdupq_n_u16((uint16_t)threshold);
+    return fd_compare_with(a, b, t, t, tied);
 }
 #else
 FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint64_t *tied)
@@ -269,6 +306,8 @@ FD_INLINE uint64_t fd_compare_each(fd_vector a, fd_vector b, fd_vector a_thresho
                                                 FD_SIMD(subs_epu16)((fd_bytes)b, bt));
     *tied = (uint64_t)FD_SIMD(movemask_epi8)(equal) & (UINT64_MAX >> (64 - FD_BYTES));
     return fd_bits(above, FD_SIMD_BITS(setzero)()) ^ (UINT64_MAX >> (64 - FD_BYTES));
+#elif defined(FD_NEON)
+    return fd_compare_with(a, b, a_thresholds, b_thresholds, tied);
 #else
     uint64_t outputs[2 * FD_WIDTH], keep = 0;
     uint16_t thresholds[8 * FD_WIDTH];

@@ -43,4 +43,12 @@ typedef __m256i fd_bytes;
 typedef __m128i fd_bytes;
 #endif
 
+/* With FD_NEON it is an aarch64 register, whose instructions all these CPUs have. Only on
+ * little-endian ones do the instructions count elements in the order of memory. */
+#if defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define FD_NEON
+#include <arm_neon.h>
+typedef uint8x16_t fd_bytes;
+#endif
+
 #endif
