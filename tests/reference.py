@@ -206,7 +206,7 @@ def computed_in(dtype: np.dtype) -> np.dtype:
 
 def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Round float32 to a dtype of 16 bits, and a NaN to the one that has its upper bits."""
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         result = values.astype(dtype)
     bits = result.view(np.uint16)
     nan = np.isnan(values)
@@ -225,11 +225,11 @@ def on_line(x: np.ndarray, scale: float | np.ndarray, shift: float | None) -> np
     dtype = x.dtype
     real = computed_in(dtype)
     values = np.array(x, order="C").reshape(-1)
-    values = values.astype(real) if dtype.itemsize == 2 else values.view(real)
     factor = np.asarray(scale, real)
     if factor.ndim:  # complex numbers have two parts
         factor = np.broadcast_to(factor, x.shape).repeat(2 if dtype.kind == "c" else 1)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # on some CPUs conversion of a signaling NaN is "invalid"
+        values = values.astype(real) if dtype.itemsize == 2 else values.view(real)
         values = values * factor
         if shift is not None:
             values = values + real.type(shift)
