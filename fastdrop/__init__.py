@@ -4,6 +4,7 @@
 from fastdrop import cpu as cpu
 from fastdrop.block_layers import DropBlock2d, DropBlock3d
 from fastdrop.blocks import drop_block2d, drop_block3d
+from fastdrop.coarse import coarse_dropout
 from fastdrop.config import show_config
 from fastdrop.functional import (
     alpha_dropout,
@@ -43,6 +44,7 @@ __all__ = [
     "RNGLike",
     "alpha_dropout",
     "apply_mask",
+    "coarse_dropout",
     "drop_block2d",
     "drop_block3d",
     "drop_path",

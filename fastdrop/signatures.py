@@ -74,6 +74,15 @@ class BlockOptions(TypedDict, total=False):
     num_threads: SupportsIndex | None
 
 
+class CoarseOptions(TypedDict, total=False):
+    """The keywords of `coarse_dropout`, except `return_mask`."""
+
+    fill: ArrayLike
+    rng: RNGLike
+    inplace: bool
+    out: NDArray[Any] | None
+
+
 def typed_like(model: _Function) -> Callable[[Callable[..., Any]], _Function]:
     """Give a function the overloads of another that has the same parameters."""
     return lambda function: cast(_Function, function)

@@ -155,6 +155,28 @@ cdef object copy_to(x, cnp.ndarray source, result):
     return result
 
 
+def prepare(x, in_place, out, filling, bint writes):
+    """Return what to read, the result, and the fill, for a call that needs no kernel.
+
+    All of it is checked and allocated. To write into the result changes neither what is to be read
+    nor the fill. The result is x itself in place, and where nothing `writes` into it.
+    """
+    cdef:
+        bint inplace = as_bool(in_place, "inplace")
+        cnp.ndarray source, fill, target
+        object result
+
+    x = as_array(x, inplace)
+    source = as_base_array(x)
+    fill = as_fill(filling, source)
+    result = output_array(x, source, inplace, out, writes)
+    if result is None:
+        result = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0) if writes else x
+    target = as_base_array(result)
+    fill = np.zeros((), source.dtype) if fill is None else beside_of(fill, target)
+    return apart(source, target), result, fill
+
+
 def keep_mask(
     shape, p, rng, out, count, min_keep, axis, offset, origin, full_shape, is_packed, num_threads
 ):

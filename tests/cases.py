@@ -302,12 +302,17 @@ def check_all(cases):
             raise AssertionError(f"{error}\nin {case}") from error
 
 
+def number_of_cases(count):
+    """Return how many cases the environment asks for, or a count."""
+    return int(os.environ.get("FASTDROP_CASES", count))
+
+
 def chunks(count):
-    """Return the first numbers of chunks of the cases that the environment asks for, or of some."""
-    return range(FIRST, FIRST + int(os.environ.get("FASTDROP_CASES", count)), CHUNK)
+    """Return the first numbers of chunks of so many cases."""
+    return range(FIRST, FIRST + number_of_cases(count), CHUNK)
 
 
 def chunk(begin, count, extras=()):
     """Draw the cases of one chunk."""
-    end = FIRST + int(os.environ.get("FASTDROP_CASES", count))
+    end = FIRST + number_of_cases(count)
     return (draw_case(n, extras=extras) for n in range(begin, min(begin + CHUNK, end)))

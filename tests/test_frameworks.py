@@ -1,11 +1,13 @@
 """The calls in docs/frameworks.md, and its code, give what the reference gives."""
 
+import itertools
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import reference
+import reference_coarse
 from arrays import assert_same_bytes, awkward_numbers
 
 import fastdrop
@@ -63,6 +65,11 @@ def in_blocks(name, key="process"):
         return reference.drop_block(x, reference.block_mask(x.shape, 0.2, 3, axes, KEYS[key]))
 
     return name, expected
+
+
+def holed(holes, size, name="image", key="process", fill=0):
+    """Make what coarse dropout gives."""
+    return name, lambda x: reference_coarse.coarse_dropout(x, holes, size, KEYS[key], fill)[0]
 
 
 # By call: the input's name, which a layer is called with too, and the result as a function of it.
@@ -135,20 +142,40 @@ RESULTS = {
     "fastdrop.dropout(channels_last, q, scale=False, noise_shape=(1, None, None, 1))": (
         dropped("channels_last", (1, 4, 5, 1), p=0.01, scale=False)
     ),
-    "np.where(fastdrop.keep_mask((4, 5, 1), q), image, np.uint8(128))": (
+    "fastdrop.dropout(image, q, scale=False, noise_shape=(None, None, 1), fill=128)": (
         "image",
         lambda image: np.where(kept((4, 5, 1), p=0.01), image, np.uint8(128)),
     ),
-    "np.where(fastdrop.keep_mask((4, 5, 1), q), image, np.array([1, 2, 3], np.uint8))": (
+    "fastdrop.dropout(image, q, scale=False, noise_shape=(None, None, 1), fill=(1, 2, 3))": (
         "image",
         lambda image: np.where(kept((4, 5, 1), p=0.01), image, np.array([1, 2, 3], np.uint8)),
     ),
+    "fastdrop.apply_mask(image, fastdrop.keep_mask(3, count=2), p=0)": (
+        "image",
+        lambda x: reference.chosen(reference.drop_count((3,), 2, 0, KEYS["process"]), x),
+    ),
+    "fastdrop.coarse_dropout(channels_last, 1, ((0.14, 0.57), (0.14, 0.57)))": (
+        holed(1, ((0.14, 0.57), (0.14, 0.57)), "channels_last")
+    ),
+    "fastdrop.coarse_dropout(channels_last, 1, (0.5, (0.2, 0.4)))": (
+        holed(1, (0.5, (0.2, 0.4)), "channels_last")
+    ),
+    "fastdrop.coarse_dropout(image, (1, 2), ((2, 3), (1, 4)))": holed((1, 2), ((2, 3), (1, 4))),
+    "fastdrop.coarse_dropout(image, 1, (0.5, (0.2, 0.4)))": holed(1, (0.5, (0.2, 0.4))),
+    "fastdrop.coarse_dropout(image, 1, (0.5, (0.2, 0.4)), fill=(1, 2, 3))": (
+        holed(1, (0.5, (0.2, 0.4)), fill=(1, 2, 3))
+    ),
+    "fastdrop.coarse_dropout(labels, 1, (0.5, (0.2, 0.4)), rng=key)": (
+        holed(1, (0.5, (0.2, 0.4)), "labels", "key")
+    ),
+    "fastdrop.coarse_dropout(image, (1, 2), (1.0, (1, 3)))": holed((1, 2), (1.0, (1, 3))),
     "x * np.float32(1 - p)": ("x", lambda x: x * np.float32(0.8)),
 }
 # Of other calls: what they return.
 VALUES = {
     "fastdrop.manual_seed(seed)": None,
     "fastdrop.apply_mask": fastdrop.apply_mask,
+    "fastdrop.coarse_dropout": fastdrop.coarse_dropout,
     "Key(seed)": Key.from_words(*SEEDED),
     "key.fold_in(3)": Key.from_words(*reference.fold_in(SEEDED, 3)),
     "key.spawn(3)": [Key.from_words(*reference.fold_in(SEEDED, 2**62 + n)) for n in range(3)],
@@ -158,10 +185,7 @@ VALUES = {
 def test_the_page_has_a_call_for_each_row():
     assert len(CALLS) > 60
     without = [theirs for theirs, ours in ROWS if "`" not in ours and ours != "fastdrop"]
-    assert without == [
-        "`GaussianDropout`, `GaussianNoise`",
-        "`CoarseDropout`, `GridDropout`, `MaskDropout`, `XYMasking`",
-    ]
+    assert without == ["`GaussianDropout`, `GaussianNoise`", "`MaskDropout`"]
     assert {call for _, call in CALLS} == RESULTS.keys() | VALUES.keys()
 
 
@@ -199,6 +223,18 @@ def test_the_blocks_run(seed, names):
     assert_same_bytes(names["dropped_labels"], reference.chosen(pixels[..., 0], labels))
     # One channel or two are gone, as the generator says.
     twin, mask = np.random.default_rng(seed), np.ones(3, bool)
+    # A rectangle of an area and a ratio that the generator gives first.
+    area, ratio = 20 * twin.uniform(0.02, 0.33), np.exp(twin.uniform(np.log(0.3), np.log(3.3)))
+    size = max(1, round((area * ratio) ** 0.5)), max(1, round((area / ratio) ** 0.5))
+    erased, _ = reference_coarse.coarse_dropout(np.moveaxis(x, 1, -1), 1, size, SEEDED)
+    assert_same_bytes(names["erased"], np.moveaxis(erased, -1, 1))
+    # Each of six cells has lost a quarter.
+    photo, grid = names["photo"], names["grid"]
+    for k, (row, column) in enumerate(itertools.product((0, 4), (0, 4, 8))):
+        (hole,) = reference_coarse.holes_of_image(k, 1, 0.5, (4, 4), SEEDED)
+        cell = photo[row : row + 4, column : column + 4].copy()
+        cell[hole] = 0
+        assert_same_bytes(grid[row : row + 4, column : column + 4], cell)
     mask[twin.choice(3, twin.integers(1, 2, endpoint=True), replace=False)] = False
     assert_same_bytes(names["without_channels"], reference.chosen(mask, image))
     assert_same_bytes(names["filled"], np.where(mask, image, np.uint8(128)))

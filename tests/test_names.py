@@ -49,6 +49,12 @@ def test_the_options_in_the_types_are_those_of_the_function(name, options):
     assert keywords == {*options.__annotations__, "return_key"}
 
 
+def test_the_options_in_the_types_of_coarse_dropout_are_its_own():
+    parameters = inspect.signature(fastdrop.coarse_dropout).parameters.values()
+    keywords = {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+    assert keywords == {*signatures.CoarseOptions.__annotations__, "return_mask"}
+
+
 @pytest.mark.parametrize("name", ["dropout2d", "dropout3d"])
 def test_a_function_typed_like_another_has_its_signature(name):
     assert inspect.signature(getattr(fastdrop, name)) == inspect.signature(fastdrop.dropout1d)
@@ -76,6 +82,11 @@ y = fastdrop.DropBlock3d(0.5, 3, rng=rng)(x)
 y = fastdrop.Dropout(0.5, rng=rng)(x, rng=fastdrop.Key().fold_in(1, 2))
 y = fastdrop.Dropout2d().forward(x)
 y = fastdrop.Dropout().backward(x)
+image = fastdrop.coarse_dropout(image, (1, 3), ((8, 16), 0.5), fill=(1, 2, 3))
+image, mask = fastdrop.coarse_dropout(image, [1, 2], 8, inplace=True, return_mask=True)
+kept: npt.NDArray[np.bool_] = mask
+sizes: list[fastdrop.coarse.Size] = [np.float32(0.5), (8, (0.1, 0.2)), [[8, 16], [8, 16]]]
+sizes += [np.array([8, 16])]
 pair: tuple[npt.NDArray[np.uint8], fastdrop.Key | None]
 pair = fastdrop.dropout2d(image, 0.5, scale=False, return_key=True)
 anything: npt.NDArray[np.int8] = fastdrop.dropout([1.0, 2.0])
@@ -92,6 +103,11 @@ CALLS = [
     "drop_block3d(x, 0.5, 3, return_key=True)",
     "drop_block2d(x, 0.5, 3, offset=1)",
     "DropBlock2d(0.5, 3)(image)",
+    "coarse_dropout(image, 1, 8)",
+    "coarse_dropout(x, 1, 8, return_mask=True)",
+    "coarse_dropout(x, 1.5, 8)",
+    "coarse_dropout(x, 1, '8')",
+    "coarse_dropout(x, 1, 8, scale=False)",
     "keep_mask(3, count=0.5)",
     "Dropout()(image)",
     "AlphaDropout().forward(image)",

@@ -1,0 +1,299 @@
+"""Coarse dropout: `coarse_dropout`, which drops rectangular holes of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdrop import _core
+from fastdrop._keys import KeySource, as_index, as_key_source
+from fastdrop.keys import RNGLike
+from fastdrop.signatures import CoarseOptions, DType, Shape
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Number: TypeAlias = SupportsIndex | float | np.floating[Any]
+Holes: TypeAlias = SupportsIndex | Sequence[SupportsIndex] | NDArray[np.integer[Any]]
+Size: TypeAlias = Number | Sequence[Number | Sequence[Number]] | NDArray[Any]
+Range: TypeAlias = tuple[int, int] | tuple[float, float]
+
+LIMIT = 2**32  # a draw is the upper half of a word
+
+
+@overload
+def coarse_dropout(
+    x: np.ndarray[Shape, DType],
+    holes: Holes,
+    size: Size,
+    *,
+    return_mask: Literal[False] = ...,
+    **options: Unpack[CoarseOptions],
+) -> np.ndarray[Shape, DType]: ...
+@overload
+def coarse_dropout(
+    x: ArrayLike,
+    holes: Holes,
+    size: Size,
+    *,
+    return_mask: Literal[False] = ...,
+    **options: Unpack[CoarseOptions],
+) -> NDArray[Any]: ...
+@overload
+def coarse_dropout(
+    x: np.ndarray[Shape, DType],
+    holes: Holes,
+    size: Size,
+    *,
+    return_mask: Literal[True],
+    **options: Unpack[CoarseOptions],
+) -> tuple[np.ndarray[Shape, DType], NDArray[np.bool_]]: ...
+@overload
+def coarse_dropout(
+    x: ArrayLike,
+    holes: Holes,
+    size: Size,
+    *,
+    return_mask: Literal[True],
+    **options: Unpack[CoarseOptions],
+) -> tuple[NDArray[Any], NDArray[np.bool_]]: ...
+@overload
+def coarse_dropout(
+    x: ArrayLike,
+    holes: Holes,
+    size: Size,
+    *,
+    return_mask: bool,
+    **options: Unpack[CoarseOptions],
+) -> NDArray[Any] | tuple[NDArray[Any], NDArray[np.bool_]]: ...
+def coarse_dropout(
+    x: ArrayLike,
+    holes: Holes,
+    size: Size,
+    *,
+    fill: ArrayLike = 0,
+    rng: RNGLike = None,
+    inplace: bool = False,
+    out: NDArray[Any] | None = None,
+    return_mask: bool = False,
+) -> NDArray[Any] | tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Drop rectangular holes of images, at random places and of random sizes.
+
+    Parameters
+    ----------
+    x : array_like
+        One image of shape (H, W) or (H, W, C), or images of shape (N, H, W, C), of any numeric
+        dtype. Each of several images has holes of its own. Give images without channels an axis
+        of length 1: ``x[..., np.newaxis]``.
+    holes : int or (int, int)
+        Number of holes of an image, 0 or more: one number, or a range (low, high). All numbers of
+        the range, `high` too, are equally likely.
+    size : int, float or (height, width)
+        Size of a hole. An int is a number of pixels, 1 or more. A float is a fraction of the
+        image's height or width, in (0, 1]: 1 is one pixel, and 1.0 is all of them. One number
+        holds for height and width. A pair is always (height, width), where each entry is a number
+        or a range (low, high) of two ints or two floats. So ``(8, 16)`` is 8 pixels high and 16
+        wide, and ``((8, 16), (8, 16))`` is 8 to 16 pixels in either direction. All numbers of
+        pixels in a range, `high` too, are equally likely. A hole that is larger than the image
+        covers it.
+    fill : array_like, optional
+        What a dropped element becomes, as for `dropout`: a number, or an array that broadcasts to
+        x, such as a color of shape (C,).
+    rng, inplace, out
+        As for `dropout`.
+    return_mask : bool, optional
+        Return a pair of the result and the mask.
+
+    Returns
+    -------
+    y : ndarray
+        x, `out`, or a new array of x's shape, dtype and layout (as `numpy.empty_like` makes). A
+        dropped element is +0, or `fill`. A kept element is unchanged, and is not scaled. If `holes`
+        is 0, x itself is returned (or `out` with x's values).
+    mask : ndarray of bool
+        Only with ``return_mask=True``: True for kept pixels, of shape (H, W) or (N, H, W).
+
+    Raises
+    ------
+    ValueError
+        If x has another number of axes, `holes` is negative, `size` is less than a pixel or a
+        fraction of it is more than 1, a range is empty or mixes pixels and fractions, or a number
+        of either is 2**32 or more; and as for `dropout`.
+    TypeError
+        If `holes` is or holds something else than integers, or `size` something else than numbers;
+        and as for `dropout`.
+
+    Notes
+    -----
+    A hole lies inside the image as a whole, each of its places is equally likely, and holes may
+    overlap. A fraction f of a length n is ``round(f * n)`` pixels, and at least 1. A range of
+    fractions is the range of the pixels from one to the other.
+
+    The holes of image k depend only on the key, k, `holes`, `size`, H and W. So labels of shape
+    (N, H, W, 1) get the holes of images with the same key, and an image of a batch can be computed
+    alone. Let b be the largest number of holes. The words
+    ``keep_mask((N, 1 + 4 * b, 64), 0.5, rng=key, packed=True).view("<u8")`` are 1 + 4 b for each
+    image. Word 0 of an image decides on the number of its holes, and words 4 j + 1 to 4 j + 4 on
+    the height, width, top and left of hole j, each by ``low + ((word >> 32) * (high - low + 1) >>
+    32)``. The probability of each number differs by less than 2**-32 from that of a uniform choice.
+
+    The operation is the `CoarseDropout` of albumentations, which goes back to DeVries and Taylor
+    (2017), arXiv:1708.04552, and Zhong et al. (2017), arXiv:1708.04896. A call that raises has
+    written nothing and advanced no generator. If `holes` is 0 or x is empty, nothing is drawn. Any
+    thread may call; the GIL is held while the holes are filled.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdrop
+    >>> image = np.ones((5, 9), np.uint8)
+    >>> fastdrop.coarse_dropout(image, (1, 3), (2, (2, 4)), rng=1)
+    array([[1, 1, 1, 1, 0, 0, 1, 1, 1],
+           [1, 1, 1, 1, 0, 0, 1, 1, 1],
+           [1, 1, 1, 1, 1, 1, 1, 1, 1],
+           [1, 1, 1, 1, 1, 0, 0, 0, 0],
+           [1, 1, 1, 1, 1, 0, 0, 0, 0]], dtype=uint8)
+
+    A grey hole in each of ten images, half as high and wide as the image, and the kept pixels:
+
+    >>> images, grey = np.zeros((10, 8, 8, 3), np.uint8), (124, 116, 104)
+    >>> y, mask = fastdrop.coarse_dropout(images, 1, 0.5, fill=grey, rng=1, return_mask=True)
+    >>> y[~mask][0], (~mask).sum(axis=(1, 2))
+    (array([124, 116, 104], dtype=uint8), array([16, 16, 16, 16, 16, 16, 16, 16, 16, 16]))
+    """
+    keys = as_key_source(rng)
+    returns_mask = _core.as_bool(return_mask, "return_mask")
+    number, ranges = _as_holes(holes), _as_size(size)
+    x = _core.as_array(x, inplace)
+    _check_axes(_core.as_base_array(x).shape)
+    source, y, color = _core.prepare(x, inplace, out, fill, number[1] > 0)
+    target = _core.as_base_array(y)
+    images = target if target.ndim == 4 else target[np.newaxis]
+    mask = np.ones(images.shape[:3], np.bool_) if returns_mask else None
+
+    words = np.empty((0, 1), "<u8")
+    if number[1] > 0 and target.size > 0:
+        words = np.empty((len(images), 1 + 4 * number[1]), "<u8")
+        _draw(words, keys, number, ranges, images.shape[1:3])
+    if y is not x:
+        np.copyto(target, source)
+    _fill(images, np.broadcast_to(color, images.shape), mask, words)
+    if mask is None:
+        return y
+    return y, mask if target.ndim == 4 else mask[0]
+
+
+def _draw(
+    words: NDArray[np.uint64],
+    keys: KeySource,
+    number: tuple[int, int],
+    ranges: tuple[Range, Range],
+    lengths: tuple[int, ...],
+) -> None:
+    """Draw words: for each image the number of holes, then height, width, top, left of each.
+
+    In place, so that a call which runs out of memory has done so before a generator is advanced.
+    """
+    bits = words.reshape(-1).view(np.uint8)
+    _core.keep_mask((8 * bits.size,), 0.5, keys, bits, None, None, -1, 0, None, None, True, None)
+    words >>= 32
+    _choose(words[:, 0], *number)
+    for i, (ends, n) in enumerate(zip(ranges, lengths, strict=True)):
+        extents, begins = words[:, 1 + i :: 4], words[:, 3 + i :: 4]
+        _choose(extents, *(m if isinstance(m, int) else max(1, round(m * n)) for m in ends))
+        np.minimum(extents, n, out=extents)
+        np.subtract(n + 1, extents, out=extents)  # the places where such a hole can begin
+        begins *= extents
+        begins >>= 32
+        np.subtract(n + 1, extents, out=extents)
+
+
+def _choose(draws: NDArray[np.uint64], low: int, high: int) -> None:
+    """Turn draws below 2**32 into integers of a range, `high` included."""
+    draws *= high - low + 1
+    draws >>= 32
+    draws += low
+
+
+def _fill(
+    images: NDArray[Any],
+    colors: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    words: NDArray[np.uint64],
+) -> None:
+    """Write colors into the holes, and False into those of a mask."""
+    for k, row in enumerate(words):
+        for height, width, top, left in row[1 : 1 + 4 * int(row[0])].reshape(-1, 4).tolist():
+            hole = (k, slice(top, top + height), slice(left, left + width))
+            images[hole] = colors[hole]
+            if mask is not None:
+                mask[hole] = False
+
+
+def _check_axes(shape: tuple[int, ...]) -> None:
+    """Reject what is not the shape of one image or of several."""
+    if len(shape) not in (2, 3, 4):
+        raise ValueError(
+            "coarse_dropout takes x of shape (H, W), (H, W, C) or (N, H, W, C), but its shape is "
+            f"{shape}"
+        )
+    if max(shape[-3:-1] if len(shape) == 4 else shape[:2]) >= LIMIT:
+        raise ValueError(f"images must be less than 2**32 pixels high and wide, but got {shape}")
+
+
+def _as_holes(holes: Any) -> tuple[int, int]:
+    """Return a range of numbers of holes; reject anything else."""
+    kinds = "a number of holes or a (low, high) range"
+    low, high = (as_index(n, "holes", kinds) for n in _as_pair(holes, "holes", kinds))
+    if not 0 <= low <= high < LIMIT:
+        raise ValueError(f"holes must be {kinds}, 0 or more and below 2**32, but got {holes!r}")
+    return low, high
+
+
+def _as_size(size: Any) -> tuple[Range, Range]:
+    """Return the ranges of heights and of widths, each in pixels or in fractions."""
+    height, width = _as_pair(size, "size", "a number or a (height, width) pair")
+    return _as_range(height, size), _as_range(width, size)
+
+
+def _as_range(entry: Any, size: Any) -> Range:
+    """Return a range of lengths, of ints or of floats; `size` is what the caller passed."""
+    ends = _as_pair(entry, "height and width in size", "a number or a (low, high) range")
+    low, high = (_as_length(end, size) for end in ends)
+    if type(low) is not type(high):
+        raise ValueError(
+            "a range in size is of two ints, for pixels, or of two floats, for fractions (1.0 is "
+            f"all), but got {entry!r}"
+        )
+    if low > high:
+        raise ValueError(f"a range in size is (low, high), with low <= high, but got {entry!r}")
+    return low, high
+
+
+def _as_length(entry: Any, size: Any) -> int | float:
+    """Return an int of pixels, or a float that is a fraction."""
+    length: int | float
+    kinds = "ints in 1 .. 2**32 - 1, for pixels, or floats in (0, 1], for fractions of the image"
+    try:
+        try:
+            length = as_index(entry, "size")
+        except TypeError:
+            length = _core.as_real(entry)
+    except TypeError:
+        raise TypeError(f"size must be of {kinds}, but got {size!r}") from None
+    if not (1 <= length < LIMIT if isinstance(length, int) else 0 < length <= 1):
+        raise ValueError(f"size must be of {kinds}, but got {size!r}")
+    return length
+
+
+def _as_pair(value: Any, name: str, kinds: str) -> tuple[Any, Any]:
+    """Return the two entries of a sequence, or another value twice."""
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        value = value.tolist()
+    if not isinstance(value, (list, tuple)):
+        return value, value
+    if len(value) != 2:
+        raise ValueError(f"{name} must be {kinds}, but got {value!r}")
+    return value[0], value[1]
