@@ -98,6 +98,7 @@ def test_arguments_that_stand_elsewhere_there_are_type_errors():
         lambda: fastdrop.Dropout(0.5, (None, None, 1, 1)),
         lambda: dropout(x, 0.5, (2, 3, 1, 1)),
         lambda: dropout(x, 0.5, 0),  # Paddle's axis
+        lambda: fastdrop.drop_path(x, 0.5, "row"),  # torchvision's mode
     ):
         with pytest.raises(TypeError, match=r"(inplace|training) must be a bool"):
             call()

@@ -19,7 +19,8 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 ROWS = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", PAGE, re.MULTILINE)
 CALLS = [(theirs, call) for theirs, ours in ROWS for call in re.findall("`([^`]+)`", ours)]
 
-SEED = 7  # the page's
+SEED = 7  # the page's, as are the rates
+RATES = np.linspace(0, 0.5, 5)
 SEEDED = reference.seed_key(SEED)
 KEYS = {
     "process": reference.fold_in(reference.fold_in(SEEDED, 2**63 - 1), 0),
@@ -47,9 +48,9 @@ def kept(shape, key="process", p=0.2):
     return reference.decisions(shape, p, KEYS[key])
 
 
-def dropped(name="x", noise=None, key="process", p=0.2, scale=True):
+def dropped(name="x", noise=None, key="process", p=0.2, scale=True, fill=0):
     """Make what a call or a layer gives for an input of that name."""
-    return name, lambda x: reference.dropout(x, p, KEYS[key], 0, noise, scale)
+    return name, lambda x: reference.dropout(x, p, KEYS[key], 0, noise, scale, fill)
 
 
 def shifted(name="x", noise=None):
@@ -99,6 +100,14 @@ RESULTS = {
     "fastdrop.dropout3d(volume, p)": dropped("volume", (2, 3, 1, 1, 1)),
     "fastdrop.alpha_dropout(x, p, training=True)": shifted(),
     "fastdrop.feature_alpha_dropout(x, p, training=True)": shifted("x", (2, 3, 1, 1)),
+    "fastdrop.dropout(x, p, scale=False, fill=np.nan)": dropped(scale=False, fill=np.nan),
+    "fastdrop.dropout(x, rates, scale=False, fill=np.nan)": (
+        dropped(p=RATES, scale=False, fill=np.nan)
+    ),
+    "fastdrop.keep_mask(x.shape, rates)": ("x", lambda x: kept(x.shape, p=RATES)),
+    "fastdrop.drop_path(x, p)": dropped("x", (2, 1, 1, 1)),
+    "fastdrop.drop_path(x, p, True)": dropped("x", (2, 1, 1, 1)),
+    'fastdrop.drop_path(x, p, mode="batch")': dropped("x", (1, 1, 1, 1)),
     "fastdrop.keep_mask((4, 5), count=3)": (
         "x",
         lambda x: reference.drop_count((4, 5), 3, 1, KEYS["process"]),
@@ -125,6 +134,12 @@ RESULTS = {
     "fastdrop.Dropout(p, noise_shape=(None, 1, 1, None))": dropped("channels_last", (2, 1, 1, 3)),
     "fastdrop.Dropout(p, noise_shape=(None, 1, 1, 1, None))": dropped("volume", (2, 1, 1, 1, 6)),
     "fastdrop.Dropout(p, noise_shape=(None, None, 1, 1))": dropped("x", (2, 3, 1, 1)),
+    "fastdrop.Dropout(p, axis=(0, -1))": dropped("sequence", (2, 1, 3)),
+    "fastdrop.Dropout(p, axis=(0, 1))": dropped("x", (2, 3, 1, 1)),
+    "fastdrop.Dropout(p, scale=False)": dropped(scale=False),
+    "fastdrop.DropPath(p)": dropped("x", (2, 1, 1, 1)),
+    "fastdrop.DropPath(p, scale=False)": dropped("x", (2, 1, 1, 1), scale=False),
+    'fastdrop.DropPath(p, mode="batch")': dropped("x", (1, 1, 1, 1)),
     "fastdrop.Dropout1d(p)": dropped("signal", (2, 3, 1)),
     "fastdrop.Dropout2d(p)": dropped("x", (2, 3, 1, 1)),
     "fastdrop.Dropout3d(p)": dropped("volume", (2, 3, 1, 1, 1)),
@@ -143,12 +158,10 @@ RESULTS = {
         dropped("channels_last", (1, 4, 5, 1), p=0.01, scale=False)
     ),
     "fastdrop.dropout(image, q, scale=False, noise_shape=(None, None, 1), fill=128)": (
-        "image",
-        lambda image: np.where(kept((4, 5, 1), p=0.01), image, np.uint8(128)),
+        dropped("image", (4, 5, 1), p=0.01, scale=False, fill=128)
     ),
     "fastdrop.dropout(image, q, scale=False, noise_shape=(None, None, 1), fill=(1, 2, 3))": (
-        "image",
-        lambda image: np.where(kept((4, 5, 1), p=0.01), image, np.array([1, 2, 3], np.uint8)),
+        dropped("image", (4, 5, 1), p=0.01, scale=False, fill=(1, 2, 3))
     ),
     "fastdrop.apply_mask(image, fastdrop.keep_mask(3, count=2), p=0)": (
         "image",
@@ -174,8 +187,8 @@ RESULTS = {
 # Of other calls: what they return.
 VALUES = {
     "fastdrop.manual_seed(seed)": None,
-    "fastdrop.apply_mask": fastdrop.apply_mask,
     "fastdrop.coarse_dropout": fastdrop.coarse_dropout,
+    "fastdrop.dropout2d": fastdrop.dropout2d,
     "Key(seed)": Key.from_words(*SEEDED),
     "key.fold_in(3)": Key.from_words(*reference.fold_in(SEEDED, 3)),
     "key.spawn(3)": [Key.from_words(*reference.fold_in(SEEDED, 2**62 + n)) for n in range(3)],
@@ -221,8 +234,7 @@ def test_the_blocks_run(seed, names):
     pixels = reference.decisions((4, 5, 1), 0.3, SEEDED)
     assert_same_bytes(names["dropped_image"], reference.apply_mask(image, pixels, 0.3, False))
     assert_same_bytes(names["dropped_labels"], reference.chosen(pixels[..., 0], labels))
-    # One channel or two are gone, as the generator says.
-    twin, mask = np.random.default_rng(seed), np.ones(3, bool)
+    twin = np.random.default_rng(seed)
     # A rectangle of an area and a ratio that the generator gives first.
     area, ratio = 20 * twin.uniform(0.02, 0.33), np.exp(twin.uniform(np.log(0.3), np.log(3.3)))
     size = max(1, round((area * ratio) ** 0.5)), max(1, round((area / ratio) ** 0.5))
@@ -235,6 +247,7 @@ def test_the_blocks_run(seed, names):
         cell = photo[row : row + 4, column : column + 4].copy()
         cell[hole] = 0
         assert_same_bytes(grid[row : row + 4, column : column + 4], cell)
-    mask[twin.choice(3, twin.integers(1, 2, endpoint=True), replace=False)] = False
-    assert_same_bytes(names["without_channels"], reference.chosen(mask, image))
-    assert_same_bytes(names["filled"], np.where(mask, image, np.uint8(128)))
+    # One channel or two are gone, as the generator says.
+    count = twin.integers(1, 2, endpoint=True)
+    mask = reference.drop_count((3,), count, 0, tuple(twin.bit_generator.random_raw(2).tolist()))
+    assert_same_bytes(names["without_channels"], reference.chosen(mask, image, 128))
