@@ -1,4 +1,4 @@
-"""Families: what is dropped together, and how many: patches, channels, blocks and samples.
+"""Families: what is dropped together, and how much: patches, holes, blocks, channels, samples.
 
 The photo is a crop of 224 x 224 pixels of the cat Chelsea, so it has 14 x 14 patches of 16 x 16.
 The digits are the first of scikit-learn's `load_digits`.
@@ -20,6 +20,13 @@ def hide_patches(photo):
     patches = photo.reshape(14, 16, 14, 16, 3)
     hidden = fastdrop.apply_mask(patches, mask.reshape(14, 1, 14, 1, 1), 0, fill=GREY)
     return hidden.reshape(photo.shape)
+
+
+def cut_holes(photo):
+    """Cut 8 holes, each a fifth of the photo high and wide."""
+    cut, mask = fastdrop.coarse_dropout(photo, 8, 0.2, fill=GREY, rng=7, return_mask=True)
+    print(f"holes: {1 - mask.mean():.0%} of the pixels dropped, where holes overlap once only")
+    return cut
 
 
 def drop_blocks(photo):
@@ -52,15 +59,17 @@ def main():
     photo = load_photo()[40:264, 110:334]
     digits = load_digits().images[:25]
     pictures = {
+        "a photo": photo,
         "keep_mask(196, count=147)": hide_patches(photo),
+        "coarse_dropout(x, 8, 0.2)": cut_holes(photo),
         "drop_block2d(x, 0.3, 28)": drop_blocks(photo),
         "dropout2d(x, count=1)": drop_channels(photo),
         "drop_path(x, 0.3)": drop_samples(digits),
     }
-    figure = make_figure(9, 2.6)
-    for axes, (name, picture) in zip(figure.subplots(1, 4), pictures.items(), strict=True):
+    figure = make_figure(7.5, 5.4)
+    panels = figure.subplots(2, 3).flat
+    for axes, (name, picture) in zip(panels, pictures.items(), strict=True):
         show(axes, picture, name, cmap="gray_r")
-        axes.title.set_size(10)
     save(figure, path)
 
 
