@@ -1,9 +1,10 @@
 """Places in an array or in the stream, and elements copied from row to row.
 
 What a walk gathers lies in a small buffer of the thread, without gaps. A row that is read several
-times in a row, as of an array that was broadcast, is copied within the buffer.
+times in a row, as of an array that was broadcast, is copied within the buffer. If the whole array
+is one such row, and short, the buffer is filled once.
 """
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint16_t, uint64_t
 from libc.string cimport memcpy
 
 from kernels cimport *
@@ -126,3 +127,55 @@ cdef void scatter(Cursor *cursor, const char *buffer, Py_ssize_t count, int size
         buffer += some * size
         count -= some
         advance(cursor, some)
+
+
+# The numbers of an operand, some at a time.
+cdef struct Feed:
+    const Operand *operand
+    Cursor at
+    Py_ssize_t period       # elements after which the numbers repeat in the buffer, or 0
+    Py_ssize_t phase        # of the next element in them
+    fd_buffer buffer[2]
+
+
+cdef void open_feed(
+    Feed *feed, const Operand *operand, Py_ssize_t number, Py_ssize_t most
+) noexcept nogil:
+    """Go to an element by its number; `most` elements are read at a time, a buffer of them."""
+    cdef:
+        const Axes *axes = &operand.axes
+        Py_ssize_t row = axes.shape[axes.count - 1]
+        bint repeats = axes.count == 2 and axes.strides[0] == 0
+
+    feed.operand = operand
+    feed.period = 0
+    open_cursor(&feed.at, axes, <uint64_t> <size_t> operand.data, 0 if repeats else number)
+    if repeats and row * operand.item_bytes <= FD_BUFFER:
+        feed.period, feed.phase = row, number % row
+        gather(
+            &feed.at, operand.making, operand.item_bytes, feed.buffer[0].bytes,
+            min(row + most, row * axes.shape[0]),
+        )
+    elif repeats:
+        open_cursor(&feed.at, axes, <uint64_t> <size_t> operand.data, number)
+
+
+cdef inline void open_constant(
+    Feed *feed, const void *item, int item_bytes, Py_ssize_t most
+) noexcept nogil:
+    """Give the same item for each element."""
+    feed.period, feed.phase = 1, 0
+    memcpy(feed.buffer[0].bytes, item, item_bytes)
+    copy_forward(feed.buffer[0].bytes + item_bytes, item_bytes, item_bytes * most)
+
+
+cdef inline const char *next_of(Feed *feed, Py_ssize_t count, int item_bytes) noexcept nogil:
+    """Return the numbers of the next elements."""
+    cdef const char *numbers = feed.buffer[0].bytes
+
+    if feed.period:
+        numbers += feed.phase * item_bytes
+        feed.phase = (feed.phase + count) % feed.period
+    else:
+        gather(&feed.at, feed.operand.making, item_bytes, feed.buffer[0].bytes, count)
+    return numbers

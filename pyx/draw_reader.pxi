@@ -13,7 +13,6 @@ from operations cimport PACK
 cdef enum:
     TILE_WORDS = 64         # keep words that are made at a time
     TILE = 64 * TILE_WORDS
-    DIRECT_MIN_SIZE = 512   # thresholds of a row from which they are read where they are
 
 
 cdef inline void put(uint64_t *keep, Py_ssize_t at, uint64_t bits, Py_ssize_t count) noexcept nogil:
@@ -34,7 +33,7 @@ cdef struct DrawReader:
     const KernelArgs *args
     Stream stream
     Cursor run              # of elements that follow one another in the stream
-    Cursor thresholds       # with rates
+    Feed thresholds         # with rates
     Py_ssize_t number       # of the next element in the walk
     bint drawn              # whether `outputs` are those of the step before the stream's next one
     uint64_t outputs[FD_LANES]
@@ -63,52 +62,26 @@ cdef void open_draws(DrawReader *reader, const KernelArgs *args, Py_ssize_t at) 
     open_run(&reader.run, args, at)
     open_stream(&reader.stream, &args.params, reader.run.at if args.rates is NULL else 0)
     if args.rates is not NULL:
-        open_cursor(
-            &reader.thresholds,
-            &args.rates.thresholds.axes,
-            <uint64_t> <size_t> args.rates.thresholds.data,
-            at,
-        )
+        open_feed(&reader.thresholds, &args.rates.thresholds, at, TILE)
 
 
 cdef void read_draws(DrawReader *reader, uint64_t *keep, Py_ssize_t size) noexcept nogil:
     """Make the keep words of the next `size` elements, a tile at most; `keep` has a word more."""
     cdef:
-        uint16_t buffer[TILE]
-        const uint16_t *thresholds
+        const uint16_t *thresholds = NULL
         Py_ssize_t have = 0, count
 
+    if reader.args.rates is not NULL:
+        thresholds = <const uint16_t *> next_of(&reader.thresholds, size, sizeof(uint16_t))
     while have < size:
         count = min(size - have, reader.run.left)
-        if reader.args.rates is NULL:
+        if thresholds is NULL:
             draw_run(reader, keep, have, count)
         else:
-            thresholds = next_thresholds(reader, buffer, &count)
-            draw_each(reader, thresholds, keep, have, count)
+            draw_each(reader, thresholds + have, keep, have, count)
         have += count
         advance(&reader.run, count)
     reader.number += size
-
-
-cdef inline const uint16_t *next_thresholds(
-    DrawReader *reader, uint16_t *buffer, Py_ssize_t *count
-) noexcept nogil:
-    """Return the thresholds of the next elements: where they lie, in long rows, which may make
-    `count` less, or in the buffer."""
-    cdef:
-        const Operand *operand = &reader.args.rates.thresholds
-        const uint16_t *thresholds = <const uint16_t *> address(&reader.thresholds)
-        int row = operand.axes.count - 1
-
-    if (
-        operand.making == COPIES and operand.axes.shape[row] >= DIRECT_MIN_SIZE
-        and operand.axes.strides[row] == sizeof(uint16_t)
-    ):
-        count[0] = min(count[0], reader.thresholds.left)
-        advance(&reader.thresholds, count[0])
-        return thresholds
-    gather(&reader.thresholds, operand.making, sizeof(uint16_t), <char *> buffer, count[0])
-    return buffer
 
 
 cdef inline void draw_run(

@@ -5,7 +5,7 @@ contiguous are worked on where they are, and the stream stays open from row to r
 are gathered into a small buffer of the thread that works on them, and scattered from there.
 """
 from libc.stdint cimport uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from kernels cimport *
 
@@ -64,60 +64,36 @@ cdef void drop_rows(
 
 
 # Numbers beside the elements: a fill and a scale for each. Where a call has one of the two only,
-# the other is the same for all, and is written into its buffer once.
+# the other is the same for all.
 cdef struct Beside:
     bint used
-    Cursor fill_at
-    Cursor scales_at
-    fd_buffer fill
-    fd_buffer scales
+    int item_bytes
+    int scale_bytes
+    Feed fill
+    Feed scales
 
 
-cdef void open_beside(Beside *beside, const Job *job, Py_ssize_t begin) noexcept nogil:
-    """Go to element number `begin`."""
+cdef void open_beside(
+    Beside *beside, const Job *job, Py_ssize_t begin, Py_ssize_t most
+) noexcept nogil:
+    """Go to element number `begin`; `most` elements are read at a time."""
     cdef:
         const Layout *layout = job.layout
-        int item_bytes = job.args.item_bits // 8, scale_bytes = scale_bytes_by[job.args.operation]
-        Py_ssize_t i
+        double scale = job.args.affine.scale
+        float rounded = <float> scale
 
-    beside.used = layout.fill is not NULL or layout.scales is not NULL
-    if not beside.used:
-        return
+    beside.item_bytes = job.args.item_bits // 8
+    beside.scale_bytes = scale_bytes_by[job.args.operation]
     if layout.fill is not NULL:
-        open_cursor(
-            &beside.fill_at, &layout.fill.axes, <uint64_t> <size_t> layout.fill.data, begin
-        )
+        open_feed(&beside.fill, layout.fill, begin, most)
     else:
-        memcpy(beside.fill.bytes, &job.args.affine.dropped, item_bytes)
-        copy_forward(beside.fill.bytes + item_bytes, item_bytes, FD_BUFFER - item_bytes)
+        open_constant(&beside.fill, &job.args.affine.dropped, beside.item_bytes, most)
     if layout.scales is not NULL:
-        open_cursor(
-            &beside.scales_at, &layout.scales.axes, <uint64_t> <size_t> layout.scales.data, begin
-        )
+        open_feed(&beside.scales, layout.scales, begin, most)
+    elif beside.scale_bytes == sizeof(float):
+        open_constant(&beside.scales, &rounded, sizeof(float), most)
     else:
-        for i in range(FD_BUFFER // scale_bytes):
-            if scale_bytes == sizeof(float):
-                (<float *> beside.scales.bytes)[i] = <float> job.args.affine.scale
-            else:
-                (<double *> beside.scales.bytes)[i] = job.args.affine.scale
-
-
-cdef inline void read_beside(
-    Beside *beside, const Layout *layout, Py_ssize_t count
-) noexcept nogil:
-    """Read the numbers beside the next elements."""
-    if layout.fill is not NULL:
-        gather(
-            &beside.fill_at, layout.fill.making, layout.fill.item_bytes, beside.fill.bytes, count
-        )
-    if layout.scales is not NULL:
-        gather(
-            &beside.scales_at,
-            layout.scales.making,
-            layout.scales.item_bytes,
-            beside.scales.bytes,
-            count,
-        )
+        open_constant(&beside.scales, &scale, sizeof(double), most)
 
 
 cdef void apply_tiles(
@@ -131,26 +107,30 @@ cdef void apply_tiles(
         MaskReader reader
         fd_buffer buffer
         Beside beside
+        const char *fill = NULL
+        const char *scales = NULL
         uint64_t keep[TILE_WORDS + 2]
         Py_ssize_t tile = TILE, count
 
-    open_beside(&beside, job, begin)
+    beside.used = layout.fill is not NULL or layout.scales is not NULL
     if beside.used:
         tile = FD_BUFFER // max(item_bytes, scale_bytes_by[args.operation])
+        tile = min(tile, <Py_ssize_t> TILE)
+        open_beside(&beside, job, begin, tile)
     elif not (layout.x_direct and layout.y_direct):
-        tile = FD_BUFFER // item_bytes
-    tile = min(tile, <Py_ssize_t> TILE)
+        tile = min(tile, <Py_ssize_t> (FD_BUFFER // item_bytes))
     memset(keep, 0, sizeof(keep))
     open_mask(&reader, args, begin)
     while size:
         count = min(size, tile)
         read_mask(&reader, keep, count)
         if beside.used:
-            read_beside(&beside, layout, count)
+            fill = next_of(&beside.fill, count, beside.item_bytes)
+            scales = next_of(&beside.scales, count, beside.scale_bytes)
         if not layout.x_direct:
             gather(x, COPIES, item_bytes, buffer.bytes, count)
             fd_swap_bytes(buffer.bytes, count * item_bytes, layout.swapped)
-        apply_rows(job, x, y, buffer.bytes, &beside, keep, count)
+        apply_rows(job, x, y, buffer.bytes, fill, scales, keep, count)
         if not layout.y_direct:
             fd_swap_bytes(buffer.bytes, count * item_bytes, layout.swapped)
             scatter(y, buffer.bytes, count, item_bytes)
@@ -162,11 +142,15 @@ cdef inline void apply_rows(
     Cursor *x,
     Cursor *y,
     char *buffer,
-    const Beside *beside,
+    const char *fill,
+    const char *scales,
     const uint64_t *keep,
     Py_ssize_t size,
 ) noexcept nogil:
-    """Apply keep words to `size` elements, row by row or in the buffer."""
+    """Apply keep words to `size` elements, row by row or in the buffer.
+
+    `fill` and `scales` have a number for each element, or are both NULL.
+    """
     cdef:
         const KernelArgs *args = job.args
         int item_bytes = args.item_bits // 8
@@ -185,15 +169,15 @@ cdef inline void apply_rows(
         if y_direct:
             count = up_to_cache_line(address(y), min(count, y.left), item_bytes, &nontemporal)
             target = address(y)
-        if beside.used:
+        if fill is not NULL:
             each_by[args.operation](
                 source,
                 target,
                 count,
                 keep,
                 done,
-                beside.fill.bytes + done * item_bytes,
-                beside.scales.bytes + done * scale_bytes_by[args.operation],
+                fill + done * item_bytes,
+                scales + done * scale_bytes_by[args.operation],
                 args,
                 nontemporal,
             )

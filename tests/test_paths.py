@@ -37,7 +37,9 @@ def test_its_options_are_those_of_dropout(key):
     assert used == key
     assert drop_path(x, 0.5, False) is x
     p = np.array([0, 1, 0.5, 1])[:, np.newaxis]
-    assert (drop_path(np.ones((4, 3)), p, rng=key) > 0).any(axis=1).tolist()[:2] == [True, False]
+    kept = fastdrop.keep_mask((4, 1), p, rng=key)
+    assert kept[:2].tolist() == [[True], [False]]
+    assert_same_bytes(drop_path(x, p, rng=key, scale=False), np.where(kept, x, 0))
 
 
 @pytest.mark.parametrize("mode", ["rows", None, 0, "", ["row"]])
