@@ -244,6 +244,7 @@ FD_OPERATIONS(FD_ELEMENT)
         fd_prefetch(x, FD_WORD * sizeof *x);                                                    \
         for (int part = 0; part < unit_count; ++part) {                                         \
             const uint64_t word = fd_part(keep, unit_count, part);                              \
+            _Pragma("GCC unroll 32")                                                            \
             for (int i = 0; i < FD_WORD; i += 8 * FD_BYTES / unit) {                            \
                 const int at = FD_WORD * part + i;                                              \
                 fd_vector value, dropped;                                                       \
