@@ -31,10 +31,10 @@ typedef double fd_doubles __attribute__((vector_size(FD_BYTES)));
  * lies beyond the L2 cache, and costs nothing measurable if it lies nearer. */
 enum { FD_AHEAD = 2048 };
 
-FD_INLINE void fd_prefetch(const void *x, size_t bytes)
+FD_INLINE void fd_prefetch(const void *x, size_t bytes, size_t ahead)
 {
     for (size_t i = 0; i < bytes; i += FD_CACHE_LINE)
-        __builtin_prefetch((const void *)((uintptr_t)x + FD_AHEAD + i));
+        __builtin_prefetch((const void *)((uintptr_t)x + ahead + i));
 }
 
 /* With `nontemporal` the store bypasses the cache, and y has to lie on a cache line. */
@@ -241,7 +241,7 @@ FD_OPERATIONS(FD_ELEMENT)
                                    int nontemporal)                                             \
     {                                                                                           \
         fd_numbers numbers = {affine, NULL, unit_count, shifts};                                \
-        fd_prefetch(x, FD_WORD * sizeof *x);                                                    \
+        fd_prefetch(x, FD_WORD * sizeof *x, FD_AHEAD);                                          \
         for (int part = 0; part < unit_count; ++part) {                                         \
             const uint64_t word = fd_part(keep, unit_count, part);                              \
             _Pragma("GCC unroll 32")                                                            \

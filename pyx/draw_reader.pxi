@@ -35,6 +35,8 @@ cdef struct DrawReader:
     Cursor run              # of elements that follow one another in the stream
     Feed thresholds         # with rates
     Py_ssize_t number       # of the next element in the walk
+    const char *ahead       # the next elements of x, to be fetched meanwhile; or NULL
+    int item_bytes          # of these
     bint drawn              # whether `outputs` are those of the step before the stream's next one
     uint64_t outputs[FD_LANES]
 
@@ -58,6 +60,7 @@ cdef void open_draws(DrawReader *reader, const KernelArgs *args, Py_ssize_t at) 
     """Go to element number `at` of a call."""
     reader.args = args
     reader.number = at
+    reader.ahead = NULL
     reader.drawn = False
     open_run(&reader.run, args, at)
     open_stream(&reader.stream, &args.params, reader.run.at if args.rates is NULL else 0)
@@ -166,6 +169,9 @@ cdef inline Py_ssize_t draw_words(
     count = min(count, <Py_ssize_t> (FD_BLOCK_WORDS - words.next % FD_BLOCK_WORDS))
     lanes = words.lanes
     for i in range(count):
+        if reader.ahead is not NULL:
+            fd_prefetch(reader.ahead, FD_WORD * reader.item_bytes, 0)
+            reader.ahead += FD_WORD * reader.item_bytes
         bits = fd_keep_each(&lanes, NULL, thresholds, &tied)
         if tied:
             bits = decide_ties(

@@ -143,6 +143,7 @@ cdef extern from "apply.h" nogil:
         bint nontemporal,
     )
     void fd_fence()
+    void fd_prefetch(const void *x, size_t bytes, size_t ahead)
     uint64_t fd_bits_float16(double value)
     uint64_t fd_bits_bfloat16(double value)
     uint64_t fd_bits_float32(double value)

@@ -123,6 +123,9 @@ cdef void apply_tiles(
     open_mask(&reader, args, begin)
     while size:
         count = min(size, tile)
+        if args.mask is NULL and layout.x_direct:
+            reader.draws.ahead = address(x)
+            reader.draws.item_bytes = item_bytes
         read_mask(&reader, keep, count)
         if beside.used:
             fill = next_of(&beside.fill, count, beside.item_bytes)
