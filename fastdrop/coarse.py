@@ -89,16 +89,15 @@ def coarse_dropout(
         dtype. Each of several images has holes of its own. Give images without channels an axis
         of length 1: ``x[..., np.newaxis]``.
     holes : int or (int, int)
-        Number of holes of an image, 0 or more: one number, or a range (low, high). All numbers of
-        the range, `high` too, are equally likely.
+        Number of holes of an image, 0 or more, or a range (low, high). All numbers of the range,
+        `high` too, are equally likely.
     size : int, float or (height, width)
         Size of a hole. An int is a number of pixels, 1 or more. A float is a fraction of the
         image's height or width, in (0, 1]: 1 is one pixel, and 1.0 is all of them. One number
         holds for height and width. A pair is always (height, width), where each entry is a number
         or a range (low, high) of two ints or two floats. So ``(8, 16)`` is 8 pixels high and 16
-        wide, and ``((8, 16), (8, 16))`` is 8 to 16 pixels in either direction. All numbers of
-        pixels in a range, `high` too, are equally likely. A hole that is larger than the image
-        covers it.
+        wide, and ``((8, 16), (8, 16))`` is 8 to 16 pixels in either direction. All numbers of a
+        range are equally likely in pixels too. A hole that is larger than the image covers it.
     fill : array_like, optional
         What a dropped element becomes, as for `dropout`: a number, or an array that broadcasts to
         x, such as a color of shape (C,).
@@ -120,17 +119,15 @@ def coarse_dropout(
     ------
     ValueError
         If x has another number of axes, `holes` is negative, `size` is less than a pixel or a
-        fraction of it is more than 1, a range is empty or mixes pixels and fractions, or a number
-        of either is 2**32 or more; and as for `dropout`.
+        fraction is more than 1, a range is empty or mixes pixels and fractions, or a number is
+        2**32 or more; and as for `dropout`.
     TypeError
-        If `holes` is or holds something else than integers, or `size` something else than numbers;
-        and as for `dropout`.
+        If `holes` is not of integers, or `size` not of ints and floats; and as for `dropout`.
 
     Notes
     -----
-    A hole lies inside the image as a whole, each of its places is equally likely, and holes may
-    overlap. A fraction f of a length n is ``round(f * n)`` pixels, and at least 1. A range of
-    fractions is the range of the pixels from one to the other.
+    A hole lies inside the image as a whole, all its places are equally likely, and holes may
+    overlap. A fraction f of a length n is ``round(f * n)`` pixels, and at least 1.
 
     The holes of image k depend only on the key, k, `holes`, `size`, H and W. So labels of shape
     (N, H, W, 1) get the holes of images with the same key, and an image of a batch can be computed
@@ -142,8 +139,8 @@ def coarse_dropout(
 
     The operation is the `CoarseDropout` of albumentations, which goes back to DeVries and Taylor
     (2017), arXiv:1708.04552, and Zhong et al. (2017), arXiv:1708.04896. A call that raises has
-    written nothing and advanced no generator. If `holes` is 0 or x is empty, nothing is drawn. Any
-    thread may call; the GIL is held while the holes are filled.
+    written nothing and advanced no generator. Nothing is drawn if `holes` is 0 or x is empty. Any
+    thread may call; the GIL is held.
 
     Examples
     --------
@@ -171,15 +168,15 @@ def coarse_dropout(
     source, y, color = _core.prepare(x, inplace, out, fill, number[1] > 0)
     target = _core.as_base_array(y)
     images = target if target.ndim == 4 else target[np.newaxis]
+    colors = _spread(color, images.shape)
     mask = np.ones(images.shape[:3], np.bool_) if returns_mask else None
-
     words = np.empty((0, 1), "<u8")
     if number[1] > 0 and target.size > 0:
         words = np.empty((len(images), 1 + 4 * number[1]), "<u8")
         _draw(words, keys, number, ranges, images.shape[1:3])
     if y is not x:
         np.copyto(target, source)
-    _fill(images, np.broadcast_to(color, images.shape), mask, words)
+    _fill(images, colors, mask, words)
     if mask is None:
         return y
     return y, mask if target.ndim == 4 else mask[0]
@@ -196,25 +193,38 @@ def _draw(
 
     In place, so that a call which runs out of memory has done so before a generator is advanced.
     """
+    ends = [
+        [end if isinstance(end, int) else max(1, round(end * n)) for end in range_]
+        for range_, n in zip(ranges, lengths, strict=True)
+    ]
+    low, high, most = np.array([*zip(*ends, strict=True), lengths], np.uint64)
     bits = words.reshape(-1).view(np.uint8)
     _core.keep_mask((8 * bits.size,), 0.5, keys, bits, None, None, -1, 0, None, None, True, None)
     words >>= 32
-    _choose(words[:, 0], *number)
-    for i, (ends, n) in enumerate(zip(ranges, lengths, strict=True)):
-        extents, begins = words[:, 1 + i :: 4], words[:, 3 + i :: 4]
-        _choose(extents, *(m if isinstance(m, int) else max(1, round(m * n)) for m in ends))
-        np.minimum(extents, n, out=extents)
-        np.subtract(n + 1, extents, out=extents)  # the places where such a hole can begin
-        begins *= extents
-        begins >>= 32
-        np.subtract(n + 1, extents, out=extents)
+    _choose(words[:, 0], number[0], number[1] - number[0] + 1)
+    holes = words[:, 1:].reshape(len(words), -1, 2, 2)  # a view
+    extents, begins = holes[:, :, 0], holes[:, :, 1]
+    _choose(extents, low, high - low + 1)
+    np.minimum(extents, most, out=extents)
+    np.subtract(most + 1, extents, out=extents)  # the places where such a hole can begin
+    _choose(begins, 0, extents)
+    np.subtract(most + 1, extents, out=extents)
 
 
-def _choose(draws: NDArray[np.uint64], low: int, high: int) -> None:
-    """Turn draws below 2**32 into integers of a range, `high` included."""
-    draws *= high - low + 1
+def _choose(draws: NDArray[np.uint64], low: Any, count: Any) -> None:
+    """Turn draws below 2**32 into one of `count` integers from `low` on."""
+    draws *= count
     draws >>= 32
     draws += low
+
+
+def _spread(color: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a color for each element of some images."""
+    colors = np.broadcast_to(color, shape)
+    if color.size == 1 or colors.size == 0 or any(colors.strides[:3]):
+        return colors
+    # One color for all pixels: NumPy copies rows much faster than pixels.
+    return np.broadcast_to(colors[0, 0].copy(), shape)
 
 
 def _fill(
@@ -235,10 +245,8 @@ def _fill(
 def _check_axes(shape: tuple[int, ...]) -> None:
     """Reject what is not the shape of one image or of several."""
     if len(shape) not in (2, 3, 4):
-        raise ValueError(
-            "coarse_dropout takes x of shape (H, W), (H, W, C) or (N, H, W, C), but its shape is "
-            f"{shape}"
-        )
+        kinds = "(H, W), (H, W, C) or (N, H, W, C)"
+        raise ValueError(f"coarse_dropout takes x of shape {kinds}, but its shape is {shape}")
     if max(shape[-3:-1] if len(shape) == 4 else shape[:2]) >= LIMIT:
         raise ValueError(f"images must be less than 2**32 pixels high and wide, but got {shape}")
 
@@ -255,36 +263,28 @@ def _as_holes(holes: Any) -> tuple[int, int]:
 def _as_size(size: Any) -> tuple[Range, Range]:
     """Return the ranges of heights and of widths, each in pixels or in fractions."""
     height, width = _as_pair(size, "size", "a number or a (height, width) pair")
-    return _as_range(height, size), _as_range(width, size)
+    return _as_range(height), _as_range(width)
 
 
-def _as_range(entry: Any, size: Any) -> Range:
-    """Return a range of lengths, of ints or of floats; `size` is what the caller passed."""
+def _as_range(entry: Any) -> Range:
+    """Return a range of lengths, of ints or of floats."""
     ends = _as_pair(entry, "height and width in size", "a number or a (low, high) range")
-    low, high = (_as_length(end, size) for end in ends)
-    if type(low) is not type(high):
+    low, high = map(_as_length, ends)
+    if type(low) is not type(high) or low > high:
         raise ValueError(
-            "a range in size is of two ints, for pixels, or of two floats, for fractions (1.0 is "
-            f"all), but got {entry!r}"
+            "a range in size is (low, high) with low <= high, of two ints, for pixels, or of two "
+            f"floats, for fractions (1.0 is all), but got {entry!r}"
         )
-    if low > high:
-        raise ValueError(f"a range in size is (low, high), with low <= high, but got {entry!r}")
     return low, high
 
 
-def _as_length(entry: Any, size: Any) -> int | float:
+def _as_length(end: Any) -> int | float:
     """Return an int of pixels, or a float that is a fraction."""
-    length: int | float
-    kinds = "ints in 1 .. 2**32 - 1, for pixels, or floats in (0, 1], for fractions of the image"
-    try:
-        try:
-            length = as_index(entry, "size")
-        except TypeError:
-            length = _core.as_real(entry)
-    except TypeError:
-        raise TypeError(f"size must be of {kinds}, but got {size!r}") from None
-    if not (1 <= length < LIMIT if isinstance(length, int) else 0 < length <= 1):
-        raise ValueError(f"size must be of {kinds}, but got {size!r}")
+    kinds = "of ints in 1 .. 2**32 - 1, for pixels, or floats in (0, 1], for fractions of the image"
+    is_float = isinstance(end, (float, np.floating))
+    length = float(end) if is_float else as_index(end, "size", kinds)
+    if not (0 < length <= 1 if is_float else 1 <= length < LIMIT):
+        raise ValueError(f"size must be {kinds}, but got {end!r}")
     return length
 
 

@@ -2,7 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 
 
-cdef extern from "lanes.h" nogil:
+cdef extern from "words.h" nogil:
     enum:
         FD_LANES
         FD_WORD

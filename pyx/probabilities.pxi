@@ -22,7 +22,7 @@ cdef int raise_probability(p) except -1:
     raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-cpdef double as_real(p) except? -1:
+cdef double as_real(p) except? -1:
     """Return one real number, a scalar of any library or an array of no axes, as a double."""
     if isinstance(p, cnp.ndarray):
         check_unmasked(p, "p", False)

@@ -178,7 +178,7 @@ def test_sizes_in_pixels_and_in_fractions(key):
     assert extents(1.0) == extents(60) == extents(10**9) == (40, 60)
     assert extents((8, 16)) == extents(((8, 8), (16, 16))) == extents([8, 16]) == (8, 16)
     assert extents((8, 0.5)) == (8, 30)
-    assert extents(0.25) == extents(Decimal("0.25")) == extents(np.float16(0.25)) == (10, 15)
+    assert extents(0.25) == extents(np.float16(0.25)) == (10, 15)
     assert extents(0.29, (100, 7)) == (29, 2)  # 0.29 * 100 is less than 29
     assert extents(0.001) == (1, 1)
 
@@ -332,7 +332,7 @@ NUMBERS = r"size must be of ints in 1 .. 2\*\*32 - 1, for pixels, or floats in \
     [
         *[(one, ValueError, NUMBERS) for one in (0, -3, 2**32, 0.0, -0.5, 1.5, 8.0, np.nan)],
         *[(one, ValueError, NUMBERS) for one in (np.inf, (3, 0), ((0, 2), 3), (0.5, (0.5, 2.0)))],
-        *[(one, TypeError, NUMBERS) for one in (None, "8", True, np.True_, 1j, {1, 2}, object())],
+        *[(one, TypeError, NUMBERS) for one in (None, "8", True, np.True_, 1j, {1, 2}, Decimal(1))],
         *[(one, TypeError, NUMBERS) for one in ((None, 1), ((1, "2"), 1), np.ones(2, bool))],
         *[(one, TypeError, NUMBERS) for one in (((1, (2, 3)), 1), [[[1, 2], [3, 4]], 1])],
         ((1,), ValueError, r"size must be a number or a \(height, width\)"),
@@ -341,8 +341,8 @@ NUMBERS = r"size must be of ints in 1 .. 2\*\*32 - 1, for pixels, or floats in \
         (((1, 2), (3, 4), (5, 6)), ValueError, r"size must be a number or a \(height, width\)"),
         (((1, 2, 3), 4), ValueError, r"must be a number or a \(low, high\) range, but got \(1, 2"),
         ((4, ((),)), ValueError, r"must be a number or a \(low, high\) range, but got"),
-        (((2, 1), 4), ValueError, r"with low <= high, but got \(2, 1\)"),
-        ((4, (0.5, 0.25)), ValueError, r"with low <= high, but got \(0.5, 0.25\)"),
+        (((2, 1), 4), ValueError, r"with low <= high, .* but got \(2, 1\)"),
+        ((4, (0.5, 0.25)), ValueError, r"with low <= high, .* but got \(0.5, 0.25\)"),
         ((4, (0.5, 1)), ValueError, r"of two ints, .* or of two floats, .*but got \(0.5, 1\)"),
         (((1, 1.0), 4), ValueError, r"\(1.0 is all\), but got \(1, 1.0\)"),
     ],
