@@ -45,20 +45,30 @@ typedef struct {
     int chance;  /* whether one is neither 0 nor 1 */
 } fd_survey;
 
-/* By their bits, as integers of their size, because compilers make no vector code of comparisons
- * that a NaN fails. The bits of -0 are those of the least integer. */
-#define FD_SURVEY(type, integer, one)                                          \
-    FD_OUTLINE fd_survey fd_survey_##type##s(const void *p, ptrdiff_t count)    \
-    {                                                                          \
-        const fd_##integer##_anywhere *bits = (const fd_##integer##_anywhere *)p; \
-        integer outside = 0, differ = 0, chance = 0;                           \
-        for (ptrdiff_t i = 0; i < count; ++i) {                                \
-            const integer positive = bits[i] & (integer)(~(u##integer)0 >> 1); \
-            outside |= (bits[i] > one) | ((bits[i] != positive) & (positive != 0)); \
-            differ |= bits[i] ^ bits[0];                                       \
-            chance |= (positive != 0) & (positive != one);                     \
-        }                                                                      \
-        return (fd_survey){outside != 0, differ != 0, chance != 0};            \
+/* By their bits, which as integers are in the order of the numbers from 0 on; compilers make no vector
+ * code of comparisons that a NaN fails. Negative integers are rare, and then -0 has to be told from
+ * the negative numbers. */
+#define FD_SURVEY(type, bits, one)                                                     \
+    FD_INLINE fd_survey fd_survey_bits_of_##type(const void *p, ptrdiff_t count,       \
+                                                 bits minus_zero)                      \
+    {                                                                                  \
+        bits most = 0, least = one, chance = 0;                                        \
+        for (ptrdiff_t i = 0; i < count; ++i) {                                        \
+            bits number = ((const fd_##bits##_anywhere *)p)[i];                        \
+            if (minus_zero)                                                            \
+                number = number == minus_zero ? 0 : number;                            \
+            most = number > most ? number : most;                                      \
+            least = number < least ? number : least;                                   \
+            chance |= (number > 0) & (number < one);                                   \
+        }                                                                              \
+        return (fd_survey){most > one || least < 0, least < most, chance != 0};        \
+    }                                                                                  \
+    FD_OUTLINE fd_survey fd_survey_##type##s(const void *p, ptrdiff_t count)           \
+    {                                                                                  \
+        const fd_survey found = fd_survey_bits_of_##type(p, count, 0);                 \
+        if (!found.outside)                                                            \
+            return found;                                                              \
+        return fd_survey_bits_of_##type(p, count, (bits)~(~(u##bits)0 >> 1));          \
     }
 typedef int32_t fd_int32_t_anywhere FD_ANYWHERE;
 typedef int64_t fd_int64_t_anywhere FD_ANYWHERE;
