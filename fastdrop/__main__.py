@@ -103,9 +103,7 @@ def apply(options: argparse.Namespace) -> None:
     try:  # errors come before a byte is written
         fastdrop.dropout(np.empty(0, x.dtype), p, rng=rng, scale=scale)
     except TypeError as error:
-        advice = str(error).replace(
-            "pass scale=False to a function such as fastdrop.dropout", "pass --no-scale"
-        )
+        advice = str(error).replace("pass scale=False", "pass --no-scale")
         raise TypeError(f"{options.input}: {advice}") from error
     with replacing(options.output) as part:
         y = create_like(x, part)

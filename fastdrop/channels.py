@@ -96,7 +96,7 @@ def dropout1d(
         that belong to a channel.
     count : int, optional
         Drop exactly so many of the C channels of each sample, all choices of them equally likely.
-        p is not used, and the scale is C/(C - count).
+        p is not used, and the scale is C/(C - count). With `full_shape`, C is its number.
     min_keep : int, optional
         Keep at least so many channels of each sample: decide with p, and where too few are kept,
         keep some of those that were dropped, all choices of them equally likely. The scale stays
@@ -186,7 +186,7 @@ def dropout2d(
         that belong to a channel.
     count : int, optional
         Drop exactly so many of the C channels of each sample, all choices of them equally likely.
-        p is not used, and the scale is C/(C - count).
+        p is not used, and the scale is C/(C - count). With `full_shape`, C is its number.
     min_keep : int, optional
         Keep at least so many channels of each sample: decide with p, and where too few are kept,
         keep some of those that were dropped, all choices of them equally likely. The scale stays
@@ -277,7 +277,7 @@ def dropout3d(
         that belong to a channel.
     count : int, optional
         Drop exactly so many of the C channels of each sample, all choices of them equally likely.
-        p is not used, and the scale is C/(C - count).
+        p is not used, and the scale is C/(C - count). With `full_shape`, C is its number.
     min_keep : int, optional
         Keep at least so many channels of each sample: decide with p, and where too few are kept,
         keep some of those that were dropped, all choices of them equally likely. The scale stays

@@ -86,8 +86,9 @@ def coarse_dropout(
     ----------
     x : array_like
         One image of shape (H, W) or (H, W, C), or images of shape (N, H, W, C), of any numeric
-        dtype. Each of several images has holes of its own. Give images without channels an axis
-        of length 1: ``x[..., np.newaxis]``.
+        dtype. Each of several images has holes of its own. Channels come last: give images without
+        channels an axis of length 1, ``x[..., np.newaxis]``, and move those of (N, C, H, W) by
+        ``np.moveaxis(x, 1, -1)``.
     holes : int or (int, int)
         Number of holes of an image, 0 or more, or a range (low, high). All numbers of the range,
         `high` too, are equally likely.
@@ -253,16 +254,18 @@ def _check_axes(shape: tuple[int, ...]) -> None:
 
 def _as_holes(holes: Any) -> tuple[int, int]:
     """Return a range of numbers of holes; reject anything else."""
-    kinds = "a number of holes or a (low, high) range"
+    kinds = "an int or a (low, high) range of ints"
     low, high = (as_index(n, "holes", kinds) for n in _as_pair(holes, "holes", kinds))
     if not 0 <= low <= high < LIMIT:
-        raise ValueError(f"holes must be {kinds}, 0 or more and below 2**32, but got {holes!r}")
+        raise ValueError(f"holes must be {kinds} with 0 <= low <= high < 2**32, but got {holes!r}")
     return low, high
 
 
 def _as_size(size: Any) -> tuple[Range, Range]:
     """Return the ranges of heights and of widths, each in pixels or in fractions."""
-    height, width = _as_pair(size, "size", "a number or a (height, width) pair")
+    height, width = _as_pair(
+        size, "size", "a number or a (height, width) pair, each a number or a range"
+    )
     return _as_range(height), _as_range(width)
 
 

@@ -124,7 +124,8 @@ def dropout(
     p : float or array_like of float, optional
         Probability of an element to be dropped, in [0, 1]. It is met exactly, to 2**-80. An array
         has a probability for each element, or for each feature, channel and so on: it must
-        broadcast to x's shape or, with `noise_shape`, to that.
+        broadcast to x's shape or, with `noise_shape`, to that. The labels of a Series or DataFrame
+        are not used.
     training : bool, optional
         If false, nothing is drawn, and x itself is returned (or `out` with x's values). The same
         holds for p = 0.
@@ -156,8 +157,10 @@ def dropout(
     origin, full_shape : sequence of int, optional
         x is the block of a larger array of shape `full_shape` that begins at the index `origin`:
         the result equals that block of the whole array's result. So the pieces of any array, cut
-        along any axes, can be dropped apart. `noise_shape` and p are those of the block; along an
-        axis of 1 in `noise_shape` all blocks share their decisions.
+        along any axes, can be dropped apart. Pass the same seed or `Key` for all of them: with None
+        or a generator each call has another key. `noise_shape`, p and `fill` are those of the
+        block. Along an axis of 1 in `noise_shape` all blocks share their decisions; for the other
+        axes write None, because the length of a block may be 1. `offset` is that of the whole.
     return_key : bool, optional
         Return a pair of the result and the call's key. The same call with ``rng=key`` has the
         same mask.
@@ -225,7 +228,7 @@ def dropout(
            [ 4., 10., nan],
            [ 7., nan, nan]])
     >>> image = np.full((2, 4, 3), 200, np.uint8)
-    >>> fastdrop.dropout(image, 0.5, rng=3, noise_shape=(2, 4, 1), scale=False)[:, :, 0]
+    >>> fastdrop.dropout(image, 0.5, rng=3, noise_shape=(None, None, 1), scale=False)[:, :, 0]
     array([[200, 200, 200,   0],
            [  0,   0, 200, 200]], dtype=uint8)
 

@@ -49,6 +49,13 @@ class Setting(Generic[Value]):
         layer.__dict__[self._name] = self._check(value)
 
 
+def _as_fill(fill: ArrayLike) -> ArrayLike:
+    """Return a fill, an array copied; reject what no dtype can hold. x's own is asked in calls."""
+    if np.asarray(fill).dtype.kind not in "biufcV":
+        raise TypeError(f"fill must be a number or an array of numbers, but got {fill!r}")
+    return fill.copy() if isinstance(fill, np.ndarray) else fill
+
+
 class Layer:
     """A layer without its functions: `_drop` for x, and `_pass_back` for a gradient."""
 
@@ -65,7 +72,7 @@ class Layer:
         "Whether `forward` drops; see `train` and `eval`.", partial(as_bool, name="training")
     )
     scale = Setting("Whether kept elements are scaled.", partial(as_bool, name="scale"))
-    fill: Setting[ArrayLike] = Setting("What a dropped element becomes.", lambda fill: fill)
+    fill: Setting[ArrayLike] = Setting("What a dropped element becomes.", _as_fill)
 
     def __init__(
         self, p: Probability = 0.5, inplace: bool = False, *, rng: RNGLike = None, **settings: Any
@@ -301,6 +308,8 @@ class NoiseLayer(Layer):
         if axis is not None:
             axes = axis if np.iterable(axis) else (axis,)
             axis = tuple(as_index(n, "axis") for n in axes)
+            if len(set(axis)) < len(axis):
+                raise ValueError(f"axis must have each axis once, but got {axis}")
             self._check_one(self.__dict__.get("_noise_shape"), axis)
         self._axis: tuple[int, ...] | None = axis
 
@@ -316,8 +325,11 @@ class NoiseLayer(Layer):
         axis = options.pop("axis")
         if axis is not None:
             ndim = as_base_array(_core.as_array(x, self.inplace)).ndim
-            if not all(-ndim <= n < ndim for n in axis):
-                raise ValueError(f"axis must be axes of x, which has {ndim}, but got {axis}")
+            for n in axis:
+                if not -ndim <= n < ndim:
+                    raise ValueError(f"axis {n} is out of range: x has {ndim} axes")
             own = {n % ndim for n in axis}
+            if len(own) < len(axis):
+                raise ValueError(f"axis must have each of x's {ndim} axes once, but got {axis}")
             options["noise_shape"] = tuple(None if n in own else 1 for n in range(ndim))
         return options

@@ -245,8 +245,8 @@ def apply_mask(
         `keep_mask`.
     p : float or array_like of float
         Drop probability of the mask, in [0, 1], which determines the scale 1/(1-p). With 0 nothing
-        is scaled. With 1 elements are dropped whatever the mask. An array must broadcast to x's
-        shape, and gives each element its own scale.
+        is scaled. With 1 elements are dropped whatever the mask, unless ``scale=False``. An array
+        must broadcast to x's shape, and gives each element its own scale.
     inplace : bool, optional
         Write into x, and return it.
     out : ndarray, optional

@@ -156,7 +156,13 @@ cdef str way_out(cnp.ndarray x, str name):
             "which is raw bytes: pass a view of them in their numeric dtype, such as "
             f"{name}.view(ml_dtypes.bfloat16) for the bfloat16 that NumPy's files hold as |V2"
         )
-    return f"which is not numeric, or has no zero: convert {name} to a float dtype"
+    if dtype.kind in "mM":
+        ways = f"{name}[~fastdrop.keep_mask({name}.shape, p)] = numpy.{dtype.type.__name__}('NaT')"
+        return f"which is not numeric: to inject missing values, {ways}"
+    if dtype.kind == "O":
+        return f"which is not numeric: convert {name} to a float dtype, or drop its numeric columns"
+    missing = "has no zero" if dtype.kind == "V" else "is not numeric"
+    return f"which {missing}: convert {name} to a float dtype"
 
 
 cpdef cnp.ndarray as_base_array(cnp.ndarray x):

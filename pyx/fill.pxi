@@ -17,38 +17,47 @@ cdef cnp.ndarray as_fill(fill, cnp.ndarray x):
         cnp.PyArray_TYPE(x) in (cnp.NPY_FLOAT16, cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)
     ):
         return np.array(fill, x.dtype)  # a usual case, without the price of the general one
-    values = as_base_array(convert(fill, "fill"))
+    values, dtype = as_base_array(convert(fill, "fill")), x.dtype
+    if type(fill) is int and values.dtype == object:
+        number = fill if fill.bit_length() < 200 else f"of {fill.bit_length()} bits"
+        raise ValueError(f"x's dtype {dtype} cannot hold the fill {number}: pass a smaller one")
     if not is_number(values):
         raise TypeError(
-            f"x's dtype {x.dtype} cannot hold the fill {fill!r}: pass a number or an array of "
-            "numbers"
+            f"x's dtype {dtype} cannot hold the fill {fill!r}: pass a number or an array of numbers"
         )
-    shape, fill_shape = (<object> x).shape, (<object> values).shape
-    if len(fill_shape) > len(shape) or any(
-        [m not in (1, n) for n, m in zip(reversed(shape), reversed(fill_shape))]
-    ):
-        raise ValueError(
-            f"fill must be a number or broadcast to x's shape {shape}, but its shape is "
-            f"{fill_shape}"
-        )
-    dtype = x.dtype
+    check_broadcast(values, "fill", "x's shape", (<object> x).shape)
     if values.dtype == dtype:
         return values
     if values.dtype.kind == "c" and dtype.kind != "c":
         raise TypeError(f"x's dtype {dtype} cannot hold the fill {fill!r}: pass a real number")
-    if dtype.kind in "biu":
-        fits = fits_integers(values, dtype)
     with np.errstate(all="ignore"):
         made = values.astype(dtype)
-    if dtype.kind not in "biu":
-        fits = np.isfinite(made) == np.isfinite(values)
+        if dtype.kind in "biu":
+            fits = fits_integers(values, dtype)
+        elif dtype.kind in "fc":
+            fits = np.isfinite(made) == np.isfinite(values)
+        else:
+            fits = fits_added(values, made)
     if not np.all(fits):
-        wrong = fill if values.ndim == 0 else values[~fits][0]
-        raise ValueError(
-            f"x's dtype {dtype} cannot hold the fill {wrong}: pass a number that it can, or "
-            "convert x"
-        )
+        reject_fill(fill if values.ndim == 0 else values[~fits][0], dtype)
     return made
+
+
+cdef int check_broadcast(cnp.ndarray numbers, str name, str whose, tuple shape) except -1:
+    """Reject numbers that do not broadcast to a shape."""
+    given = (<object> numbers).shape
+    if len(given) <= len(shape) and all(
+        [m == 1 or m == n for n, m in zip(reversed(shape), reversed(given))]
+    ):
+        return 0
+    hint = ""
+    if len(given) == 1 and given[0] in shape:
+        axis = shape.index(given[0])
+        apart = (*given, *[1] * (len(shape) - axis - 1))
+        hint = f": for one number each along axis {axis}, give it the shape {apart}"
+    raise ValueError(
+        f"{name} must be a number or broadcast to {whose} {shape}, but its shape is {given}{hint}"
+    )
 
 
 cdef object fits_integers(values, dtype):
@@ -65,6 +74,35 @@ cdef object fits_integers(values, dtype):
     # As floats the powers of two are exact, the greatest integers are not.
     inside = (values >= float(limits.min)) & (values < float(limits.max) + 1)
     return inside & (values == np.floor(values))
+
+
+cdef object fits_added(values, made):
+    """Return which real numbers became what they are in a dtype that a package adds to NumPy."""
+    halves, ends = np.array(0.5).astype(made.dtype), np.array([-1e308, 1e308]).astype(made.dtype)
+    if halves.astype(complex) != 0.5:  # an integer dtype
+        return made.astype(complex) == values.astype(complex)
+    fits = np.True_
+    for part in ("real", "imag"):  # as complex, because there is a dtype of complex numbers too
+        number, back = [getattr(z.astype(complex), part) for z in (values, made)]
+        least, most = ends.astype(complex).real
+        fits &= (np.isnan(back) == np.isnan(number)) & (np.isinf(back) == np.isinf(number))
+        if np.isfinite([least, most]).all():  # greater numbers became these
+            fits &= ~np.isfinite(number) | (number >= least) & (number <= most)
+    return fits
+
+
+cdef int reject_fill(value, dtype) except -1:
+    """Raise for a number that a dtype does not have."""
+    way = "pass a number that it can, or convert x"
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if not np.isfinite(value):
+            way = "pass an integer, or convert x to a float dtype"
+        elif limits.min <= value <= limits.max:
+            way = "round it, as by np.rint, or convert x to a float dtype"
+        else:
+            way = f"pass a number from {limits.min} to {limits.max}, or convert x"
+    raise ValueError(f"x's dtype {dtype} cannot hold the fill {value}: {way}")
 
 
 cdef cnp.ndarray set_fill(KernelArgs *args, cnp.ndarray x, cnp.ndarray fill, cnp.ndarray p):

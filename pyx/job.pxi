@@ -114,7 +114,7 @@ cdef int reject_dtype(cnp.ndarray x, Mode mode) except -1:
     if mode == DROPOUT:
         raise TypeError(
             f"cannot drop elements of dtype {x.dtype} and scale the others: convert x to float32 "
-            "or another float dtype, or pass scale=False to a function such as fastdrop.dropout"
+            "or another float dtype, or pass scale=False to leave the others unchanged"
         )
     if cnp.PyTypeNum_ISCOMPLEX(cnp.PyArray_TYPE(x)):
         raise TypeError(

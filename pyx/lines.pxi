@@ -45,8 +45,8 @@ cdef Ask ask_counts(
     length = shape[axis] if region is None else region[1][axis]
     if not 0 <= value <= length:
         raise ValueError(
-            f"{name} must be between 0 and {length}, the length of axis {axis} of the shape "
-            f"{shape}, but got {value}"
+            f"{name} must be between 0 and {length}, the decisions along axis {axis}, but got "
+            f"{value}"
         )
     number[0] = value
     if count is None:

@@ -86,13 +86,20 @@ cdef tuple fit_region(tuple region, tuple shape, tuple noise):
     if region is None:
         return None
     origin, full = region
-    if len(origin) != len(shape) or len(full) != len(shape) or not all(
-        [0 <= begin <= begin + n <= end for begin, n, end in zip(origin, shape, full)]
-    ):
-        raise ValueError(
-            f"origin and full_shape must have an entry for each axis, and the block must lie "
-            f"inside: its shape is {shape}, but got origin={origin} and full_shape={full}"
-        )
+    for name, entries in (("origin", origin), ("full_shape", full)):
+        if len(entries) != len(shape):
+            raise ValueError(
+                f"{name} must have an entry for each axis of the block, whose shape is {shape}, "
+                f"but got {entries}"
+            )
+        if any([n < 0 for n in entries]):
+            raise ValueError(f"{name} must have no negative entries, but got {entries}")
+    for axis in range(len(shape)):
+        if origin[axis] + shape[axis] > full[axis]:
+            raise ValueError(
+                f"the block must lie inside full_shape={full}, but from origin={origin} with the "
+                f"shape {shape} it ends at {origin[axis] + shape[axis]} along axis {axis}"
+            )
     if noise is not None:
         origin = tuple([0 if entry == 1 else n for entry, n in zip(noise, origin)])
         full = tuple([1 if entry == 1 else n for entry, n in zip(noise, full)])
@@ -144,7 +151,7 @@ cdef int check_mask(cnp.ndarray x, cnp.ndarray mask, bint packed) except -1:
     if mask.dtype != np.bool_:
         raise TypeError(
             f"mask must have dtype bool (or hold packed bits, with packed=True), but its dtype is "
-            f"{mask.dtype}: where 0 means dropped pass mask.astype(bool)"
+            f"{mask.dtype}: if 0 means dropped, pass mask.astype(bool)"
         )
     if len(mask_shape) > len(shape) or any(
         m not in (1, n) for n, m in zip(reversed(shape), reversed(mask_shape))

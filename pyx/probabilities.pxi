@@ -27,8 +27,12 @@ cdef double as_real(p) except? -1:
     if isinstance(p, cnp.ndarray):
         check_unmasked(p, "p", False)
     shape, dtype = getattr(p, "shape", ()), getattr(p, "dtype", None)
-    if shape != ():
-        raise TypeError(f"p must be one number, but got an array of shape {tuple(shape)}: {p!r}")
+    if shape != () or isinstance(p, (list, tuple)):
+        what = f"an array of shape {tuple(shape)}: {p!r}" if shape != () else repr(p)
+        raise TypeError(
+            f"p must be one number, but got {what} (functions such as dropout and keep_mask take "
+            "an array of p; layers, alpha dropout and DropBlock do not)"
+        )
     # float() takes more than numbers, and loses an imaginary part.
     if isinstance(dtype, np.dtype) and dtype.kind != "V":
         is_real = dtype.kind in "fiu"
@@ -72,14 +76,7 @@ cdef cnp.ndarray fit_probabilities(cnp.ndarray p, tuple shape, double *constant,
     """
     cdef fd_survey found
 
-    p_shape = (<object> p).shape
-    if len(p_shape) > len(shape) or any(
-        [m not in (1, n) for n, m in zip(reversed(shape), reversed(p_shape))]
-    ):
-        raise ValueError(
-            f"p must be a number or broadcast to the mask's shape {shape}, but its shape is "
-            f"{p_shape}"
-        )
+    check_broadcast(p, "p", "the mask's shape", shape)
     # Repetitions that broadcasting made are left out. With the dots the array stays one.
     p = p[(*[slice(None if stride else 1) for stride in (<object> p).strides], ...)]
     if not (cnp.PyArray_IS_C_CONTIGUOUS(p) or cnp.PyArray_IS_F_CONTIGUOUS(p)):

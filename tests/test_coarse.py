@@ -321,7 +321,7 @@ def test_what_is_too_large_is_refused():
     ids=repr,
 )
 def test_holes_that_are_no_number_or_range_are_refused(holes, error):
-    refused(error, r"holes must be a number of holes or a \(low, high\) range", holes, 1)
+    refused(error, r"holes must be an int or a \(low, high\) range of ints", holes, 1)
 
 
 NUMBERS = r"size must be of ints in 1 .. 2\*\*32 - 1, for pixels, or floats in \(0, 1\]"

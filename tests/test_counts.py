@@ -326,7 +326,7 @@ def test_the_measure_of_chance():
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ({"count": 6}, ValueError, r"count.*between 0 and 5.*axis -1.*\(3, 5\).*got 6"),
+        ({"count": 6}, ValueError, r"count.*between 0 and 5.*axis -1.*got 6"),
         ({"count": 4, "axis": 0}, ValueError, r"count.*between 0 and 3.*axis 0.*got 4"),
         ({"count": -1}, ValueError, "count.*between 0 and 5.*got -1"),
         ({"min_keep": 6}, ValueError, "min_keep.*between 0 and 5.*got 6"),

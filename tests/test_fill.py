@@ -360,3 +360,21 @@ def test_a_masked_array_is_no_fill():
 def test_alpha_dropout_has_a_fill_of_its_own():
     with pytest.raises(TypeError, match="fill"):
         fastdrop.alpha_dropout(np.ones(3), 0.5, True, fill=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "fill"),
+    [
+        *[("int4", 9), ("int4", 100), ("int4", 3.5), ("int4", np.nan), ("uint4", -9)],
+        *[("int2", 3.5), ("uint2", 4), ("float4_e2m1fn", 100), ("float4_e2m1fn", np.nan)],
+        *[("float8_e4m3fn", np.inf), ("float8_e4m3fn", 1000), ("bfloat16", 1e39)],
+    ],
+)
+def test_what_an_added_dtype_does_not_have_is_no_fill(name, fill, key):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    if not hasattr(ml_dtypes, name):
+        pytest.skip("this ml_dtypes has none")
+    x = np.zeros(3, getattr(ml_dtypes, name))
+    with pytest.raises(ValueError, match=re.escape(f"{name} cannot hold the fill {fill}")):
+        dropout(x, 0.5, rng=key, scale=False, fill=fill)
+    assert dropout(x, 1, scale=False, fill=1).tolist() == [1, 1, 1]
