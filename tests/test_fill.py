@@ -6,6 +6,7 @@ a search of a minute, FASTDROP_CASES=100000 one of ten.
 
 import itertools
 import os
+import re
 from typing import Any
 
 import memory
