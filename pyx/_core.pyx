@@ -100,6 +100,7 @@ cdef object drop(
         num_threads = as_index(num_threads, "num_threads")
     noise = None if noise_shape is None else as_noise_shape(noise_shape)
     region = as_region(origin, full_shape)
+    count, min_keep = as_count(count, "count"), as_count(min_keep, "min_keep")
     x = as_array(x, inplace)
     source = as_base_array(x)
     fill = as_fill(filling, source)
@@ -198,12 +199,14 @@ def keep_mask(
     keys = as_key_source(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
+    count, min_keep = as_count(count, "count"), as_count(min_keep, "min_keep")
+    axis = as_index(axis, "axis")
     region = fit_region(as_region(origin, full_shape), shape, None)
     decide_shape(&decisions, shape)
     args.offset = place(&decisions, shape, region, index)
     if each is not None:
         each = fit_probabilities(each, shape, &probability, &chance)
-    if count is None and min_keep is None and as_index(axis, "axis") != -1:
+    if count is None and min_keep is None and axis != -1:
         raise ValueError(
             f"axis={axis} says along which axis decisions are counted: give count= or min_keep= "
             "too, or leave it out"

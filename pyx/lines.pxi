@@ -21,6 +21,11 @@ cdef enum Ask:
     AT_LEAST            # keep so many of each line
 
 
+cdef object as_count(value, str name):
+    """Return a count as an int, or None."""
+    return None if value is None else as_index(value, name)
+
+
 cdef Ask ask_counts(
     Py_ssize_t *number, tuple shape, tuple region, count, min_keep, axis, double p
 ) except *:
@@ -40,8 +45,7 @@ cdef Ask ask_counts(
             f"count={count!r} says how many are dropped, and min_keep={min_keep!r} how many are "
             "kept at least: give only one"
         )
-    value = as_index(value, name)
-    axis = check_axis(axis, shape)
+    check_axis(axis, shape)
     length = shape[axis] if region is None else region[1][axis]
     if not 0 <= value <= length:
         raise ValueError(
@@ -71,14 +75,13 @@ cdef Ask ask_scaled(Ask ask, cnp.ndarray p, double probability) except *:
     return AT_LEAST  # all are scaled, though none may be dropped
 
 
-cdef object check_axis(axis, tuple shape):
-    """Return an axis of a shape as an int; reject what is none."""
-    axis = as_index(axis, "axis")
+cdef int check_axis(axis, tuple shape) except -1:
+    """Reject what is no axis of a shape."""
     if not -len(shape) <= axis < len(shape):
         raise np.exceptions.AxisError(
             f"axis must be one of the {len(shape)} axes of the shape {shape}, but got {axis}"
         )
-    return axis
+    return 0
 
 
 cdef class Counts(Drawing):

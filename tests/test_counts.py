@@ -361,3 +361,45 @@ def test_bad_arguments(arguments, error, match, packed):
     with pytest.raises(error, match=match):
         keep_mask(**({"shape": (3, 5), "rng": rng, "packed": packed} | arguments))
     assert rng.bit_generator.state == before
+
+
+class Index:
+    """An integer by `__index__` alone, whose code runs a function first."""
+
+    def __init__(self, value, run=lambda: None):
+        self.value, self.run = value, run
+
+    def __index__(self):
+        self.run()
+        return self.value
+
+
+def test_integers_of_any_kind(key):
+    expected = keep_mask((6, 8), count=2, axis=0, rng=key)
+    assert_same_bytes(keep_mask((6, 8), count=Index(2), axis=Index(0), rng=key), expected)
+
+
+def test_an_integer_is_asked_once():
+    values = iter([0, 10**6])
+
+    class Changing(Index):
+        def __index__(self):
+            return next(values)
+
+        __int__ = __index__
+
+    assert (keep_mask((6, 8), count=2, axis=Changing(0), rng=1).sum(axis=0) == 4).all()
+
+
+@pytest.mark.parametrize("asked", ["count", "min_keep"])
+def test_a_count_is_taken_before_x_is_looked_at(asked, key):
+    x, larger = np.ones((4, 4, 1), np.int8), (64, 64, 100)
+
+    def enlarge():
+        x.resize(larger, refcheck=False)
+        x[...] = 1
+
+    counted = {asked: Index(1, enlarge)}
+    y = fastdrop.dropout1d(x, 0.5, rng=key, scale=False, **counted)
+    expected = fastdrop.dropout1d(x, 0.5, rng=key, scale=False, **{asked: 1})
+    assert_same_bytes(y, expected)
