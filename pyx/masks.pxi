@@ -117,6 +117,8 @@ cdef uint64_t place(Decisions *decisions, tuple shape, tuple region, offset) exc
         return check_offset(offset, decisions.count)
     origin, full = region
     check_offset(offset, math.prod(full))
+    if decisions.count == 0:  # whose first index may be one that the stream does not have
+        return offset
     begin, step = offset, 1
     for axis in range(len(shape) - 1, -1, -1):
         if shape[axis] > 1 and decisions.strides[axis] != step:
@@ -124,8 +126,6 @@ cdef uint64_t place(Decisions *decisions, tuple shape, tuple region, offset) exc
         decisions.steps[axis] = step
         begin += origin[axis] * step
         step *= full[axis]
-    if decisions.count == 0:
-        decisions.whole = True
     return begin
 
 

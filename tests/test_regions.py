@@ -269,6 +269,18 @@ def test_an_empty_block_draws_nothing(shape):
     assert rng.bit_generator.state == before
 
 
+def test_an_empty_block_needs_no_index(key):
+    for shape, origin, full, offset in [
+        ((0,), (5,), (5,), 2**64 - 5),
+        ((0, 3), (5, 4), (5, 7), 2**64 - 35),
+        ((0, 1, 1), (0, 2**63 - 1, 0), (0, 2**63, 2**63), 0),
+    ]:
+        options = {"rng": key, "origin": origin, "full_shape": full, "offset": offset}
+        assert dropout(np.ones(shape), 0.5, **options).shape == shape
+        assert keep_mask(shape, 0.5, **options).shape == shape
+        assert keep_mask(shape, [0.5], packed=True, **options).size == 0
+
+
 def test_blocks_of_one_key_make_the_whole():
     """The first block's key is that of the others."""
     x = awkward_numbers((60, 70))
