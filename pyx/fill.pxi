@@ -71,7 +71,9 @@ cdef object fits_integers(values, dtype):
         if values.dtype.kind == "b" or most >= np.iinfo(values.dtype).max:
             return above & np.ones(values.shape, bool)
         return above & (values <= most)
-    # As floats the powers of two are exact, the greatest integers are not.
+    # As floats the powers of two are exact, the greatest integers are not. Those of float16 end at
+    # 65504.
+    values = values.astype(np.promote_types(values.dtype, np.float64))
     inside = (values >= float(limits.min)) & (values < float(limits.max) + 1)
     return inside & (values == np.floor(values))
 

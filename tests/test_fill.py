@@ -130,6 +130,22 @@ def test_dtypes_that_are_added_to_numpy_have_fills(name, key, words):
     assert_same_bytes(y, np.where(kept, x, np.ones((), x.dtype)))
 
 
+@pytest.mark.parametrize(
+    ("name", "fills"),
+    [
+        *[("int4", [8, -9, 0.5, 1e9, np.nan]), ("uint4", [16, -1, -0.5, np.inf])],
+        ("float8_e4m3fn", [1000, np.inf]),
+    ],
+)
+def test_numbers_that_an_added_dtype_cannot_hold(name, fills):
+    x = np.ones((2, 3), getattr(pytest.importorskip("ml_dtypes"), name))
+    for fill in fills:
+        for call in calls(x, np.zeros_like(x), fill):
+            assert f"{name} cannot hold the fill {fill}" in assert_refused(
+                ValueError, "fill", call, x, x
+            )
+
+
 def test_a_fill_of_0_is_no_fill(dtype, key):
     x = awkward_numbers((50, 60), dtype)
     y = dropout(x, 0.4, rng=key)
@@ -315,6 +331,7 @@ def calls(x, out, fill):
         *[("float32", 1j, "1j"), ("float16", np.complex64(2 + 1j), "1"), ("uint8", 1j, "1j")],
         *[("uint8", [0, 300, 1], "300"), ("int16", np.array([0, 1, 0.5]), "0.5")],
         *[("int8", np.array([[1], [-129]]), "-129"), ("float32", np.array([0, 1j, 0]), "")],
+        *[("int64", np.float16(-np.inf), "inf"), ("int32", np.array([-np.inf], "f2"), "inf")],
         *[("uint8", [0, 0, np.nan], "nan"), ("int64", np.array([2**63], np.uint64), str(2**63))],
     ],
     ids=repr,
