@@ -10,17 +10,17 @@ from numpy.typing import ArrayLike
 from fastdrop import _core
 from fastdrop.blocks import drop_block2d, drop_block3d
 from fastdrop.keys import RNGLike
-from fastdrop.layer_base import Layer, Setting
+from fastdrop.layer_base import FillLayer, Setting
 from fastdrop.signatures import Probability
 
 
-class BlockLayer(Layer):
+class BlockLayer(FillLayer):
     """A layer that drops blocks, by the function `_drop_block`."""
 
     _drop_block: Callable[..., Any]
 
     _required: ClassVar = ("block_size",)
-    _defaults: ClassVar = {"eps": 1e-6, "scale": True, "fill": 0}
+    _defaults: ClassVar = {"eps": 1e-6} | FillLayer._defaults
 
     block_size = Setting("Length of a block along each of its axes.", _core.check_block)
     eps = Setting("What is added to the number of kept elements.", _core.check_eps)

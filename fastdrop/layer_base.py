@@ -71,8 +71,6 @@ class Layer:
     training = Setting(
         "Whether `forward` drops; see `train` and `eval`.", partial(as_bool, name="training")
     )
-    scale = Setting("Whether kept elements are scaled.", partial(as_bool, name="scale"))
-    fill: Setting[ArrayLike] = Setting("What a dropped element becomes.", _as_fill)
 
     def __init__(
         self, p: Probability = 0.5, inplace: bool = False, *, rng: RNGLike = None, **settings: Any
@@ -274,6 +272,15 @@ class Layer:
                 shown[name] = value
         parts = ", ".join(f"{name}={value!r}" for name, value in shown.items())
         return f"{type(self).__name__}({parts})"
+
+
+class FillLayer(Layer):
+    """A layer that fills what it drops, and scales what it keeps or not."""
+
+    _defaults: ClassVar[dict[str, Any]] = {"scale": True, "fill": 0}
+
+    scale = Setting("Whether kept elements are scaled.", partial(as_bool, name="scale"))
+    fill: Setting[ArrayLike] = Setting("What a dropped element becomes.", _as_fill)
 
 
 class NoiseLayer(Layer):

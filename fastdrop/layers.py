@@ -18,14 +18,14 @@ from fastdrop.functional import (
     feature_noise,
 )
 from fastdrop.keys import RNGLike
-from fastdrop.layer_base import Layer, NoiseLayer, Setting
+from fastdrop.layer_base import FillLayer, Layer, NoiseLayer, Setting
 from fastdrop.paths import check_mode, drop_path
 
 if TYPE_CHECKING:
     from fastdrop.functional import NoiseShape, Probability
 
 
-class Dropout(NoiseLayer):
+class Dropout(NoiseLayer, FillLayer):
     """`fastdrop.dropout` as a layer, with a backward pass that stores no mask.
 
     Parameters
@@ -92,7 +92,7 @@ class Dropout(NoiseLayer):
     """
 
     _drop = _pass_back = staticmethod(dropout)
-    _defaults: ClassVar = NoiseLayer._defaults | {"scale": True, "fill": 0}
+    _defaults: ClassVar = NoiseLayer._defaults | FillLayer._defaults
 
     def __init__(
         self,
@@ -110,10 +110,8 @@ class Dropout(NoiseLayer):
         )
 
 
-class ChannelLayer(Layer):
+class ChannelLayer(FillLayer):
     """A layer that drops whole channels."""
-
-    _defaults: ClassVar = {"scale": True, "fill": 0}
 
     def __init__(
         self,
@@ -237,7 +235,7 @@ class AlphaDropout(NoiseLayer):
         super().__init__(p, inplace, rng=rng, noise_shape=noise_shape, axis=axis)
 
 
-class DropPath(Layer):
+class DropPath(FillLayer):
     """`fastdrop.drop_path` as a layer: whole samples, for residual branches of any shape.
 
     Parameters
@@ -259,7 +257,7 @@ class DropPath(Layer):
     """
 
     _drop = _pass_back = staticmethod(drop_path)
-    _defaults: ClassVar = {"mode": "row", "scale": True, "fill": 0}
+    _defaults: ClassVar = {"mode": "row"} | FillLayer._defaults
 
     mode = Setting("Whether each sample is decided apart, or the batch as a whole.", check_mode)
 

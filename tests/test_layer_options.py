@@ -174,3 +174,10 @@ def test_a_fill_that_x_cannot_hold_is_refused_by_the_call():
     assert rng.bit_generator.state == before
     with pytest.raises(RuntimeError, match="forward"):
         layer.backward(x)
+
+
+@pytest.mark.parametrize("name", ["AlphaDropout", "FeatureAlphaDropout"])
+def test_layers_for_selu_have_neither_option(name):
+    layer = getattr(fastdrop, name)()
+    assert not hasattr(layer, "scale")
+    assert not hasattr(layer, "fill")
