@@ -90,7 +90,7 @@ def drop_block(
     """What `fastdrop.blocks.drop_block2d` documents, over the last `axes` axes."""
     cdef:
         double probability = check_probability(p), room = check_eps(eps)
-        object length = check_block(block_size), result, key = None
+        object length = check_block(block_size), result
         cnp.ndarray source, fill
         KeySource keys
         Py_ssize_t size
