@@ -226,12 +226,14 @@ def keep_mask(
         elif not chance:
             kept = np.packbits(np.broadcast_to(each == 0, shape), bitorder="little")
             return kept if out is None else copy_to(kept, kept, out)
+        if each is not None and out is not None:
+            each = beside_of(each, as_base_array(out))
         _held = plan_draw(&draw, &args, &decisions, shape, each)  # arrays that args points to
         return draw_packed(&args, size, out, keys)
     kept = np.ones(shape, np.bool_) if out is None else np.broadcast_to(np.True_, shape)
     return drop(
-        kept, p, True, out is None, keys, out, None, MASK, 0, None, None, -1, index, origin,
-        full_shape, False, num_threads,
+        kept, probability if each is None else each, True, out is None, keys, out, None, MASK, 0,
+        None, None, -1, index, origin, full_shape, False, num_threads,
     )
 
 

@@ -65,7 +65,8 @@ cdef cnp.ndarray as_probabilities(p):
     if not (dtype.kind in "fiu" or is_bfloat16(array)):
         raise TypeError(f"p must hold real numbers, but its dtype is {dtype}")
     single = dtype.itemsize < 4 and dtype.kind not in "iu" or dtype == np.float32
-    return array.astype(np.float32 if single else np.float64, order="K", copy=False)
+    array = array.astype(np.float32 if single else np.float64, order="K", copy=False)
+    return PyArray_View(array, NULL, cnp.ndarray)  # which the caller's code can not reshape
 
 
 cdef cnp.ndarray fit_probabilities(cnp.ndarray p, tuple shape, double *constant, bint *chance):

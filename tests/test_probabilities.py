@@ -407,6 +407,46 @@ def test_p_may_lie_across_the_result(key, words):
     assert_same_bytes(out, expected)
 
 
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("begin", [0, 8, 2**18])
+def test_p_may_lie_across_a_mask(begin, packed, key):
+    p = np.random.default_rng(0).random(2**16)
+    expected = keep_mask(p.shape, p.copy(), rng=key, packed=packed)
+    out = p.view(np.uint8)[begin:][: expected.size].view(expected.dtype)
+    assert_same_bytes(keep_mask(p.shape, p, rng=key, packed=packed, out=out), expected)
+
+
+def test_p_is_what_it_was_when_it_was_looked_at(key):
+    """The conversion of x runs the caller's code, which can change the shape and dtype of p."""
+
+    class Array:
+        def __array__(self, dtype=None, copy=None):
+            p.dtype = np.float16
+            return np.ones(4 * len(q))
+
+    p = np.linspace(0.1, 0.9, 500)
+    q = p.copy()
+    with pytest.raises(ValueError, match=r"broadcast.*\(500,\)"):
+        dropout(Array(), p, rng=key)
+    assert p.shape == (2000,)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_p_is_converted_once(packed, key):
+    class Array:
+        shape = (40,)
+        converted = 0
+
+        def __array__(self, dtype=None, copy=None):
+            self.converted += 1
+            return np.linspace(0.1, 0.9, 40)
+
+    p = Array()
+    mask = keep_mask((30, 40), p, rng=key, packed=packed)
+    assert p.converted == 1
+    assert_same_bytes(mask, keep_mask((30, 40), np.linspace(0.1, 0.9, 40), rng=key, packed=packed))
+
+
 # Errors
 
 
