@@ -17,10 +17,14 @@ cdef cnp.ndarray as_fill(fill, cnp.ndarray x):
         cnp.PyArray_TYPE(x) in (cnp.NPY_FLOAT16, cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)
     ):
         return np.array(fill, x.dtype)  # a usual case, without the price of the general one
-    values, dtype = as_base_array(convert(fill, "fill")), x.dtype
-    if type(fill) is int and values.dtype == object:
-        number = fill if fill.bit_length() < 200 else f"of {fill.bit_length()} bits"
-        raise ValueError(f"x's dtype {dtype} cannot hold the fill {number}: pass a smaller one")
+    number, dtype = fill, x.dtype
+    if type(fill) is int and not -(2**63) <= fill < 2**64:  # NumPy would make an object of it
+        if fill.bit_length() > 1000:
+            raise ValueError(
+                f"x's dtype {dtype} cannot hold a fill of {fill.bit_length()} bits: pass a smaller one"
+            )
+        number = float(fill)
+    values = as_base_array(convert(number, "fill"))
     if not is_number(values):
         raise TypeError(
             f"x's dtype {dtype} cannot hold the fill {fill!r}: pass a number or an array of numbers"

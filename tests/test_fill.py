@@ -103,6 +103,7 @@ def test_every_special_number_is_a_fill_with_all_its_bits(name, key, words):
         *[("bool", [True, np.True_, 1]), ("int8", [-128, 127, np.int64(-1)])],
         *[("uint8", [255, np.int8(7), 200.0]), ("uint64", [2**64 - 1, np.uint64(2**63)])],
         *[("int64", [-1, -(2**63), 2**63 - 1, np.float32(3)]), ("uint16", [65535, True])],
+        *[("float64", [2**70, -(10**300)]), ("float32", [2**100]), ("complex64", [-(2**64)])],
         *[("longdouble", [np.nan, -0.0, np.longdouble("0.1")]), ("float32", [0.1, 1e-50])],
         *[("complex64", [1 - 2j, complex(np.nan, -0.0), np.nan, np.complex128(3j)])],
         *[("clongdouble", [1j, -1.5]), (">i4", [-2, 70_000]), (">f8", [np.nan, 0.1])],
