@@ -1,4 +1,4 @@
-"""Masks: the shape of a drawn mask, the bits of a given one, and how each lies along x."""
+"""Masks: the shape of a drawn mask, the bits of a given one, how each lies along x, and `out`."""
 cimport numpy as cnp
 from libc.stdint cimport uint8_t, uint64_t
 
@@ -206,3 +206,42 @@ cdef void pack_bools(cnp.ndarray bools, cnp.ndarray bits, int team) noexcept:
     mask.team = team
     with nogil:
         kernel.pack_bools(&mask)
+
+
+cdef int check_mask_out(out, tuple shape, bint packed) except -1:
+    """Reject an `out` that cannot hold the mask."""
+    cdef cnp.ndarray y
+
+    if not isinstance(out, cnp.ndarray):
+        raise TypeError(f"out must be an ndarray, but got {type(out).__name__}")
+    check_unmasked(out, "out", True)
+    y = as_base_array(out)
+    if (<object> y).shape != shape:
+        raise ValueError(
+            f"out must have the {'packed ' if packed else ''}mask's shape {shape}, but its shape "
+            f"is {(<object> y).shape}"
+        )
+    dtype = np.dtype(np.uint8 if packed else np.bool_)
+    if y.dtype != dtype:
+        raise TypeError(f"out must have the mask's dtype {dtype}, but its dtype is {y.dtype}")
+    check_writable(y, "out", "no out")
+    if packed and not cnp.PyArray_IS_C_CONTIGUOUS(y):
+        raise ValueError(
+            f"out must be contiguous for a packed mask, but its strides are {(<object> y).strides}"
+        )
+    return 0
+
+
+cdef object keep_all(tuple shape, bint packed, out, bint kept):
+    """Return a mask that keeps all, or none."""
+    cdef Py_ssize_t size = math.prod(shape)
+
+    if packed:
+        shape = ((size + 7) // 8,)
+    if out is None:
+        out = np.empty(shape, np.uint8 if packed else np.bool_)
+    mask = as_base_array(out)
+    mask[...] = (255 if packed else True) if kept else 0
+    if packed and kept and size % 8:
+        mask[-1] = 255 >> (8 - size % 8)
+    return out
