@@ -1,5 +1,4 @@
 """Arguments: flags, and places in the stream, checked once and made C values."""
-cimport numpy as cnp
 from libc.stdint cimport uint64_t
 
 from fastdrop._keys cimport as_index

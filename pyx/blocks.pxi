@@ -6,8 +6,6 @@ from libc.stdint cimport int64_t, uint64_t
 from fastdrop._keys cimport KeySource, as_index, as_key_source, key_of_words
 from kernels cimport *
 
-import numpy as np
-
 
 cdef class Blocks(Drawing):
     """Draws the seeds of blocks, and grows them."""

@@ -281,7 +281,7 @@ cdef struct Lines:
     fd_mask_params params
     uint64_t first                  # of the stream, for the first line
     uint64_t step                   # along a line
-    Axes across                     # from line to line, inner ones last; strides in decisions
+    Axes across                     # from line to line, or none; strides in decisions
     int team
 
 

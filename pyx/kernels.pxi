@@ -22,7 +22,7 @@ G. Layouts (layout.pxi). Memory that is not contiguous is worked on row by row, 
    A fill or a scale for each element is gathered beside it.
 """
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport INT64_MAX, uint64_t
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
 from kernels cimport *
@@ -208,7 +208,7 @@ cdef inline void apply_part(
         memcpy(y, part, size * sizeof(element))
 
 
-include "dispatch.pxi"  # made from operations.py: fills drop_by and apply_by
+include "dispatch.pxi"  # made from operations.py: fills the tables above
 include "cursor.pxi"
 include "draw_reader.pxi"
 include "mask_reader.pxi"

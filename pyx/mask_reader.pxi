@@ -1,5 +1,5 @@
 """Keep words in the order of a walk: drawn from the stream, or read from a packed mask."""
-from libc.stdint cimport UINT64_MAX, uint64_t
+from libc.stdint cimport uint64_t
 
 from kernels cimport *
 
