@@ -47,6 +47,7 @@ class Setting(Generic[Value]):
 
     def __set__(self, layer: object, value: Any) -> None:
         layer.__dict__[self._name] = self._check(value)
+        layer.__dict__["_passed"] = None
 
 
 def _as_fill(fill: ArrayLike) -> ArrayLike:
@@ -64,6 +65,10 @@ class Layer:
     # The settings that are passed to the functions: those without a default, and the others with
     # theirs.
     _required: ClassVar[tuple[str, ...]] = ()
+    _passed: dict[str, Any] | None = None
+    _p: float
+    _inplace: bool
+    _training: bool
     _defaults: ClassVar[dict[str, Any]] = {}
 
     p = Setting("Probability that an element is dropped.", check_probability)
@@ -87,7 +92,11 @@ class Layer:
 
     def _options(self, x: ArrayLike) -> dict[str, Any]:
         """Return what only this class of layers passes to its functions, for this x."""
-        return {name: getattr(self, name) for name in (*self._required, *self._defaults)}
+        if self._passed is None:  # not since a setting was assigned
+            self._passed = {
+                name: getattr(self, name) for name in (*self._required, *self._defaults)
+            }
+        return self._passed
 
     @overload
     def __call__(
@@ -132,13 +141,12 @@ class Layer:
         ValueError, TypeError
             As from the layer's function. After an error `backward` has no mask and raises.
         """
-        p, training = self.p, self.training
+        p, training = self._p, self._training  # without the price of a descriptor
         self._last = None
         y: NDArray[Any]
         options = self._options(x)
         source = self._rng if rng is None else rng
-        y, key = self._drop(x, p, training, self.inplace, rng=source, return_key=True, **options)
-        options.pop("fill", None)  # a gradient is 0 there
+        y, key = self._drop(x, p, training, self._inplace, rng=source, return_key=True, **options)
         self._last = as_base_array(y).shape, p, training, key, options
         return y
 
@@ -180,6 +188,7 @@ class Layer:
             raise ValueError(
                 f"grad must have the shape {shape} of the last forward, but has {grad_shape}"
             )
+        options = {name: value for name, value in options.items() if name != "fill"}  # 0 there
         result: NDArray[Any] = self._pass_back(grad, p, training, rng=key, **options)
         return result
 
@@ -304,6 +313,7 @@ class NoiseLayer(Layer):
                 )
             self._check_one(noise_shape, self.__dict__.get("_axis"))
         self._noise_shape: tuple[int | None, ...] | None = noise_shape
+        self._passed = None
 
     @property
     def axis(self) -> tuple[int, ...] | None:
@@ -319,6 +329,7 @@ class NoiseLayer(Layer):
                 raise ValueError(f"axis must have each axis once, but got {axis}")
             self._check_one(self.__dict__.get("_noise_shape"), axis)
         self._axis: tuple[int, ...] | None = axis
+        self._passed = None
 
     def _check_one(self, noise_shape: Any, axis: Any) -> None:
         if noise_shape is not None and axis is not None:
@@ -329,8 +340,11 @@ class NoiseLayer(Layer):
 
     def _options(self, x: ArrayLike) -> dict[str, Any]:
         options = super()._options(x)
-        axis = options.pop("axis")
-        if axis is not None:
+        axis = self._axis
+        if axis is None:
+            options.pop("axis", None)
+        else:
+            options = {name: value for name, value in options.items() if name != "axis"}
             ndim = as_base_array(_core.as_array(x, self.inplace)).ndim
             for n in axis:
                 if not -ndim <= n < ndim:

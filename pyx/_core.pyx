@@ -92,7 +92,7 @@ cdef object drop(
         bint inplace = as_bool(in_place, "inplace"), return_key = as_bool(returns_key, "return_key")
         bint drops = as_bool(trains, "training")
         KernelArgs args
-        tuple noise, region, shape
+        tuple noise, region, shape, x_shape = None
 
     # What runs the caller's own code comes first: afterwards no array can change under the checks.
     keys = as_key_source(rng)
@@ -107,8 +107,12 @@ cdef object drop(
     size = cnp.PyArray_SIZE(source)
     if noise is not None:
         check_noise(source, noise)
-    shape = decide(&decisions, source, noise)
-    region = fit_region(region, (<object> source).shape, noise)
+    if not (
+        noise is None and region is None and each is None and count is None and min_keep is None
+    ):  # a tuple has its price
+        x_shape = (<object> source).shape
+    shape = decide(&decisions, source, x_shape, noise)
+    region = fit_region(region, x_shape, noise)
     args.offset = place(&decisions, shape, region, index)
     if each is not None:
         each = fit_probabilities(each, shape, &probability, &chance)
@@ -287,7 +291,7 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, filling, num_thread
             mask, packed = mask.reshape((<object> source).shape), False
         mask = mask & (each < 1)
     if packed:
-        decide(&decisions, source, None)
+        decide(&decisions, source, None, None)
     else:
         mask = decide_by(&decisions, source, mask)
     bits = words_of(mask, packed, args.team)

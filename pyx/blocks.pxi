@@ -119,7 +119,7 @@ def drop_block(
     if size == 0 or blocks.gamma == 1:
         result = clear(source, result, fill)
         return (result, None) if return_key else result
-    decide(&decisions, source, None)
+    decide(&decisions, source, None, None)
     args.offset = 0
     fd_set_probability(&args.params, blocks.gamma)
     fill = set_fill(&args, source, fill, None)

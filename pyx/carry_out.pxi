@@ -129,7 +129,7 @@ def explain(x, out=None, *, noise_shape=None, mask=None, scale=True, num_threads
     else:
         if noise is not None:
             check_noise(source, noise)
-        decide(&decisions, source, noise)
+        decide(&decisions, source, (<object> source).shape, noise)
     result = output_array(x, source, False, out, True)
     target = np.empty_like(source) if result is None else as_base_array(result)
     choose(&choice, &args, source, target, &decisions, mask is not None, out is None, False)

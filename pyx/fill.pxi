@@ -21,7 +21,8 @@ cdef cnp.ndarray as_fill(fill, cnp.ndarray x):
     if type(fill) is int and not -(2**63) <= fill < 2**64:  # NumPy would make an object of it
         if fill.bit_length() > 1000:
             raise ValueError(
-                f"x's dtype {dtype} cannot hold a fill of {fill.bit_length()} bits: pass a smaller one"
+                f"x's dtype {dtype} cannot hold a fill of {fill.bit_length()} bits: pass a smaller "
+                "number"
             )
         number = float(fill)
     values = as_base_array(convert(number, "fill"))

@@ -35,9 +35,11 @@ cdef int check_noise(cnp.ndarray x, tuple noise) except -1:
     )
 
 
-cdef tuple decide(Decisions *decisions, cnp.ndarray x, tuple noise):
-    """Describe the mask of a checked noise shape, or of x's shape; return its shape."""
-    shape = (<object> x).shape
+cdef tuple decide(Decisions *decisions, cnp.ndarray x, tuple shape, tuple noise):
+    """Describe the mask of a checked noise shape, or of x's shape; return its shape.
+
+    Without a noise shape x's `shape` may be missing, and is then returned so.
+    """
     if noise is not None:
         drawn = tuple([n if entry is None else entry for n, entry in zip(shape, noise)])
         if drawn != shape:
