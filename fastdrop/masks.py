@@ -306,6 +306,6 @@ def _check_shape(shape: SupportsIndex | Sequence[SupportsIndex]) -> tuple[int, .
         raise TypeError(f"shape must be an int or a sequence of ints, but got {shape!r}") from None
     if any(n < 0 for n in result):
         raise ValueError(f"shape must have no negative entries, but got {shape!r}")
-    if math.prod(result) >= 2**63:
+    if max((math.prod(result), *result)) >= 2**63:  # one may be 0
         raise ValueError(f"shape must have less than 2**63 elements, but got {shape!r}")
     return result

@@ -105,7 +105,7 @@ cdef tuple fit_region(tuple region, tuple shape, tuple noise):
     if noise is not None:
         origin = tuple([0 if entry == 1 else n for entry, n in zip(noise, origin)])
         full = tuple([1 if entry == 1 else n for entry, n in zip(noise, full)])
-    if math.prod(full) >= 2**63:
+    if any([n >= 2**63 for n in (math.prod(full), *full)]):  # one may be 0
         raise ValueError(f"full_shape must have less than 2**63 decisions, but got {region[1]}")
     return origin, full
 

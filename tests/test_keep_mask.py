@@ -84,6 +84,7 @@ def test_without_rng_keys_come_from_the_process():
         ({"shape": (2, 2.0)}, TypeError, "shape must be"),
         ({"shape": None}, TypeError, "shape must be"),
         ({"shape": 2**63}, ValueError, r"less than 2\*\*63 elements"),
+        ({"shape": (0, 2**63)}, ValueError, r"less than 2\*\*63 elements"),
         ({"shape": (2**40, 2**40)}, ValueError, r"less than 2\*\*63 elements"),
         ({"shape": (1,) * 65}, ValueError, "shape must have 64 axes at most, but got 65"),
         ({"shape": (1,) * 9999}, ValueError, "shape must have 64 axes at most, but got 9999"),

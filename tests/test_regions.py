@@ -273,7 +273,7 @@ def test_an_empty_block_needs_no_index(key):
     for shape, origin, full, offset in [
         ((0,), (5,), (5,), 2**64 - 5),
         ((0, 3), (5, 4), (5, 7), 2**64 - 35),
-        ((0, 1, 1), (0, 2**63 - 1, 0), (0, 2**63, 2**63), 0),
+        ((0, 1, 1), (0, 2**63 - 2, 0), (0, 2**63 - 1, 2**63 - 1), 0),
     ]:
         options = {"rng": key, "origin": origin, "full_shape": full, "offset": offset}
         assert dropout(np.ones(shape), 0.5, **options).shape == shape
@@ -339,6 +339,11 @@ def test_arrays_with_more_elements_than_indices(full):
     for call in calls(x, out, origin=(0, 0), full_shape=full)[:-1]:
         message = assert_refused(ValueError, "full_shape", call, x, out)
         assert str(full) in message
+
+
+def test_an_empty_array_has_no_longer_axes():
+    with pytest.raises(ValueError, match=r"full_shape.*9223372036854775808"):
+        keep_mask((1, 0), count=1, axis=0, origin=(0, 0), full_shape=(2**63, 0))
 
 
 @pytest.mark.parametrize(
