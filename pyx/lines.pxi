@@ -137,7 +137,7 @@ cdef class Counts(Drawing):
             self.drawing.params.k0, self.drawing.params.k1 = args.params.k0, args.params.k1
             self.drawing.team, self.drawing.gauged = args.team, False
             pack(&self.drawing, self.words, self.decisions.count)
-            self.unpack(args.team)
+            self.unpack()
         self.lines.bools = <uint8_t *> cnp.PyArray_DATA(self.bools)
         self.lines.params = args.params
         self.lines.team = args.team
@@ -147,10 +147,10 @@ cdef class Counts(Drawing):
             np.copyto(self.block, self.bools[self.cut])
         return 0
 
-    cdef int unpack(self, int team) except -1:
+    cdef int unpack(self) except -1:
         """Make bools of the independent decisions."""
         cdef:
-            KernelArgs selecting
+            KernelArgs selecting = self.drawing
             Mask mask
             Job job
 
@@ -165,7 +165,6 @@ cdef class Counts(Drawing):
         selecting.region = NULL
         selecting.rates = NULL
         selecting.offset = 0
-        selecting.team, selecting.gauged, selecting.nontemporal = team, False, False
         job.x = job.y = <char *> cnp.PyArray_DATA(self.bools)
         job.args = &selecting
         job.size = self.decisions.count
