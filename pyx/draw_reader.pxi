@@ -4,11 +4,16 @@ A region's elements are runs of the stream, one for each of its rows. With a p f
 draws of a step are compared with the thresholds of its elements. Where a run begins or ends within
 a step, its draws are kept, because the next run may need them too.
 """
-from libc.stdint cimport INT64_MAX, UINT64_MAX, uint16_t, uint64_t
+from libc.stdint cimport UINT64_MAX, uint16_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from kernels cimport *
 from operations cimport PACK
+
+
+cdef extern from *:
+    const Py_ssize_t PY_SSIZE_T_MAX
+
 
 cdef enum:
     TILE_WORDS = 64         # keep words that are made at a time
@@ -44,7 +49,7 @@ cdef struct DrawReader:
 # What is not a region is one run, whatever its length.
 cdef Axes endless
 endless.count = 1
-endless.shape[0] = <Py_ssize_t> INT64_MAX
+endless.shape[0] = PY_SSIZE_T_MAX
 endless.strides[0] = 1
 
 
@@ -196,14 +201,17 @@ cdef uint64_t decide_ties(
         uint64_t bit = 1
         Cursor cursor
         double p
+        float single
         int i
 
     for i in range(FD_WORD):
         if tied >> i & 1:
             open_cursor(&cursor, &rates.axes, <uint64_t> <size_t> rates.p, number + i)
-            p = (<float *> address(&cursor))[0] if rates.single else (
-                (<double *> address(&cursor))[0]
-            )
+            if rates.single:
+                memcpy(&single, address(&cursor), sizeof(single))
+                p = single
+            else:
+                memcpy(&p, address(&cursor), sizeof(p))
             keep |= bit << i
             if 0 < p < 1:
                 fd_set_probability(&params, p)

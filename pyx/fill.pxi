@@ -103,7 +103,7 @@ cdef int reject_fill(value, dtype) except -1:
     way = "pass a number that it can, or convert x"
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        if not np.isfinite(value):
+        if type(value) is not int and not np.isfinite(value):
             way = "pass an integer, or convert x to a float dtype"
         elif limits.min <= value <= limits.max:
             way = "round it, as by np.rint, or convert x to a float dtype"

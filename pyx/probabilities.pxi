@@ -56,7 +56,10 @@ cdef cnp.ndarray as_probabilities(p):
 
     if type(p) is float:
         return None
-    if not isinstance(p, (list, tuple)) and getattr(p, "shape", ()) == ():
+    shape = getattr(p, "shape", None)
+    if shape == () or shape is None and not isinstance(p, (list, tuple, range)) and (
+        not hasattr(p, "__array__")
+    ):
         return None
     array = as_base_array(convert(p, "p"))
     dtype = array.dtype
@@ -66,6 +69,8 @@ cdef cnp.ndarray as_probabilities(p):
         raise TypeError(f"p must hold real numbers, but its dtype is {dtype}")
     single = dtype.itemsize < 4 and dtype.kind not in "iu" or dtype == np.float32
     array = array.astype(np.float32 if single else np.float64, order="K", copy=False)
+    if array.ndim == 0:  # of a class that does not tell its shape
+        return array.reshape(1)
     return PyArray_View(array, NULL, cnp.ndarray)  # which the caller's code can not reshape
 
 
