@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "apply.h"
+#include "words.h"
 
 #if FD_BYTES != 16
 #error "compile for the CPU level baseline"
