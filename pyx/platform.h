@@ -49,6 +49,13 @@ typedef __m128i fd_bytes;
 #define FD_NEON
 #include <arm_neon.h>
 typedef uint8x16_t fd_bytes;
+
+/* Of each byte, which is 0 or 255, keep the bit of its place among 8. */
+FD_INLINE fd_bytes fd_own_bits(fd_bytes bytes)
+{
+    static const uint8_t bits[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    return vandq_u8(bytes, vld1q_u8(bits));
+}
 #endif
 
 #endif

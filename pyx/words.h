@@ -47,13 +47,6 @@ FD_INLINE uint64_t fd_compare(fd_vector a, fd_vector b, uint64_t threshold, uint
     return fd_bits(bytes, FD_SIMD_BITS(setzero)()) ^ (UINT64_MAX >> (64 - FD_BYTES));
 }
 #elif defined(FD_NEON)
-/* Of each byte, which is 0 or 255, keep the bit of its place among 8. */
-FD_INLINE fd_bytes fd_own_bits(fd_bytes bytes)
-{
-    static const uint8_t bits[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-    return vandq_u8(bytes, vld1q_u8(bits));
-}
-
 FD_INLINE uint64_t fd_compare_with(fd_vector a, fd_vector b, fd_vector a_thresholds,
                                    fd_vector b_thresholds, uint64_t *tied)
 {
