@@ -416,6 +416,7 @@ def test_p_may_lie_across_a_mask(begin, packed, key):
     assert_same_bytes(keep_mask(p.shape, p, rng=key, packed=packed, out=out), expected)
 
 
+@pytest.mark.filterwarnings("ignore:Setting the dtype:DeprecationWarning")  # of NumPy 2.5
 def test_p_is_what_it_was_when_it_was_looked_at(key):
     """The conversion of x runs the caller's code, which can change the shape and dtype of p."""
 
