@@ -93,10 +93,12 @@ class Layer:
     def _options(self, x: ArrayLike) -> dict[str, Any]:
         """Return what only this class of layers passes to its functions, for this x."""
         if self._passed is None:  # not since a setting was assigned
-            self._passed = {
-                name: getattr(self, name) for name in (*self._required, *self._defaults)
-            }
+            self._passed = self._collect()
         return self._passed
+
+    def _collect(self) -> dict[str, Any]:
+        """Return the settings that are passed to the functions."""
+        return {name: getattr(self, name) for name in (*self._required, *self._defaults)}
 
     @overload
     def __call__(
@@ -339,12 +341,8 @@ class NoiseLayer(Layer):
             )
 
     def _options(self, x: ArrayLike) -> dict[str, Any]:
-        options = super()._options(x)
-        axis = self._axis
-        if axis is None:
-            options.pop("axis", None)
-        else:
-            options = {name: value for name, value in options.items() if name != "axis"}
+        options, axis = super()._options(x), self._axis
+        if axis is not None:
             ndim = as_base_array(_core.as_array(x, self.inplace)).ndim
             for n in axis:
                 if not -ndim <= n < ndim:
@@ -352,5 +350,10 @@ class NoiseLayer(Layer):
             own = {n % ndim for n in axis}
             if len(own) < len(axis):
                 raise ValueError(f"axis must have each of x's {ndim} axes once, but got {axis}")
-            options["noise_shape"] = tuple(None if n in own else 1 for n in range(ndim))
+            options = options | {"noise_shape": tuple(None if n in own else 1 for n in range(ndim))}
+        return options
+
+    def _collect(self) -> dict[str, Any]:
+        options = super()._collect()
+        del options["axis"]  # becomes a noise shape in each call
         return options

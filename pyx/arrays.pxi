@@ -142,6 +142,13 @@ cdef int check_in_memory(x, str name) except -1:
     return 0
 
 
+cdef bint broadcasts(tuple given, tuple shape):
+    """Return whether an array of the shape `given` broadcasts to a shape, which stays as it is."""
+    return len(given) <= len(shape) and all(
+        [m == 1 or m == n for n, m in zip(reversed(shape), reversed(given))]
+    )
+
+
 cdef str way_out(cnp.ndarray x, str name):
     """Return what is wrong with a dtype that is not numeric, and what to do about it."""
     dtype = x.dtype

@@ -51,9 +51,7 @@ cdef cnp.ndarray as_fill(fill, cnp.ndarray x):
 cdef int check_broadcast(cnp.ndarray numbers, str name, str whose, tuple shape) except -1:
     """Reject numbers that do not broadcast to a shape."""
     given = (<object> numbers).shape
-    if len(given) <= len(shape) and all(
-        [m == 1 or m == n for n, m in zip(reversed(shape), reversed(given))]
-    ):
+    if broadcasts(given, shape):
         return 0
     hint = ""
     if len(given) == 1 and given[0] in shape:

@@ -54,9 +54,9 @@ cdef enum:
     MAX_ITEM_BYTES = 32
 
 # The operation that selects elements of a size in bytes, and the operations that scale or shift a
-# dtype by its number; PACK means that there is none. For each of these operations, the one that
-# does the same and fills; for each that shifts, the function that returns a number's bits in its
-# dtype.
+# dtype by its number; PACK means that there is none. `fill_by` has the operation that does the same
+# and fills, `bits_by` the function that returns a number's bits in the dtype of an operation that
+# shifts.
 cdef int[MAX_ITEM_BYTES + 1] select_by
 cdef int[MAX_TYPE] scale_by
 cdef int[MAX_TYPE] shift_by

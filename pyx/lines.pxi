@@ -44,7 +44,7 @@ cdef Ask ask_counts(
             "kept at least: give only one"
         )
     check_axis(axis, shape)
-    length = shape[axis] if region is None else region[1][axis]
+    length = line_length(shape, region, axis)
     if not 0 <= value <= length:
         raise ValueError(
             f"{name} must be between 0 and {length}, the decisions along axis {axis}, but got "
@@ -242,8 +242,13 @@ cdef object draw_counted(KernelArgs *args, Counts counts, bint packed, out, KeyS
     return out
 
 
+cdef Py_ssize_t line_length(tuple shape, tuple region, int axis) except -1:
+    """Return the decisions along an axis of a mask, or of the whole that it is a block of."""
+    return shape[axis] if region is None else region[1][axis]
+
+
 cdef double counted_scale(tuple shape, tuple region, int axis, Py_ssize_t count) except -1:
     """Return n / (n - count), n being the decisions of a line."""
-    cdef Py_ssize_t length = shape[axis] if region is None else region[1][axis]
+    cdef Py_ssize_t length = line_length(shape, region, axis)
 
     return <double> length / <double> (length - count)

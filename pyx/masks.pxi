@@ -155,9 +155,7 @@ cdef int check_mask(cnp.ndarray x, cnp.ndarray mask, bint packed) except -1:
             f"mask must have dtype bool (or hold packed bits, with packed=True), but its dtype is "
             f"{mask.dtype}: if 0 means dropped, pass mask.astype(bool)"
         )
-    if len(mask_shape) > len(shape) or any(
-        m not in (1, n) for n, m in zip(reversed(shape), reversed(mask_shape))
-    ):
+    if not broadcasts(mask_shape, shape):
         raise ValueError(f"mask must broadcast to x's shape {shape}, but its shape is {mask_shape}")
     return 0
 
