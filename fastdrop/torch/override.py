@@ -1,0 +1,134 @@
+"""PyTorch's own dropout operators replaced by fastdrop's on the CPU, for the whole process."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+import fastdrop
+from fastdrop.torch import functional
+from fastdrop.torch.tensors import Kind, as_array, draw_key, takes
+
+# Each operator with how many leading axes are decided apart (None: all), and its kind.
+OPERATORS: dict[str, tuple[int | None, Kind]] = {
+    "dropout": (None, "dropout"),
+    "feature_dropout": (2, "dropout"),
+    "alpha_dropout": (None, "alpha_dropout"),
+    "feature_alpha_dropout": (2, "alpha_dropout"),
+}
+TAG = "+fastdrop"
+
+_lock = threading.RLock()
+_library: torch.library.Library | None = None
+
+
+def enable() -> None:
+    """Replace PyTorch's dropout on the CPU by fastdrop's, in this process.
+
+    Afterwards `torch.nn.functional.dropout`, `dropout1d` to `dropout3d`, `alpha_dropout` and
+    `feature_alpha_dropout`, the modules, `torch.native_dropout`, and the dropout within
+    `torch.nn.functional.scaled_dot_product_attention`, `torch.nn.MultiheadAttention` and recurrent
+    layers are those of `fastdrop.torch`. `torch.manual_seed` seeds them. Tensors on other devices,
+    and those within `torch.func.vmap`, go to PyTorch's own operators as before.
+
+    Notes
+    -----
+    A function that `torch.compile` has compiled stays as it was compiled: call `enable` first, or
+    `torch.compiler.reset` afterwards. The cache of compiled graphs on disk keeps graphs with and
+    without `enable` apart. `torch.export` traces PyTorch's operators before they are replaced: use
+    the modules of `fastdrop.torch` there (see `replace`).
+
+    Examples
+    --------
+    >>> import torch, fastdrop.torch
+    >>> x = torch.ones(8)
+    >>> fastdrop.torch.enable()
+    >>> y = torch.nn.functional.dropout(x, 0.5)
+    >>> fastdrop.torch.disable()
+    """
+    global _library
+    with _lock:
+        if _library is not None:
+            return
+        library = torch.library.Library("aten", "IMPL")
+        for name, (decided, kind) in OPERATORS.items():
+            for operator, inplace in ((name, False), (f"{name}_", True)):
+                function = _function(operator, decided, kind, inplace)
+                for dispatch_key in ("AutogradCPU", "CPU"):
+                    library.impl(operator, function, dispatch_key)
+        with warnings.catch_warnings():  # that it replaces another
+            warnings.simplefilter("ignore", UserWarning)
+            library.impl("native_dropout", _native_dropout, "CPU")
+        torch.compiler.config.cache_key_tag += TAG
+        _library = library
+
+
+def disable() -> None:
+    """Undo `enable`; without effect if it is not enabled."""
+    global _library
+    with _lock:
+        if _library is None:
+            return
+        _library._destroy()
+        _library = None
+        config = torch.compiler.config
+        config.cache_key_tag = config.cache_key_tag.replace(TAG, "")
+
+
+@contextmanager
+def enabled() -> Iterator[None]:
+    """Enable within a `with` block, and then restore what was before.
+
+    It holds for all threads of the process, like `enable`.
+
+    Examples
+    --------
+    >>> import torch, fastdrop.torch
+    >>> with fastdrop.torch.enabled():
+    ...     y = torch.nn.functional.dropout(torch.ones(8), 0.5)
+    """
+    before = _library is not None
+    enable()
+    try:
+        yield
+    finally:
+        if not before:
+            disable()
+
+
+def _function(
+    name: str, decided: int | None, kind: Kind, inplace: bool
+) -> Callable[..., torch.Tensor]:
+    """Return what takes the place of an operator."""
+    composite = getattr(torch.ops.aten, name).default.decompose
+
+    def theirs(input: torch.Tensor, p: float, train: bool, inplace: bool) -> Any:
+        return composite(input, p, train)
+
+    def function(input: torch.Tensor, p: float, train: bool) -> torch.Tensor:
+        if input.ndim < (decided or 0):
+            return theirs(input, p, train, inplace)
+        return functional.drop(input, p, train, inplace, None, decided, kind, theirs)
+
+    return function
+
+
+def _native_dropout(
+    input: torch.Tensor, p: float, train: bool | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return dropped elements and, as the operator's contract has it, their mask."""
+    mask = torch.ones_like(input, dtype=torch.bool)
+    if train is False or input.numel() == 0:
+        return input.clone(), mask
+    key = draw_key(None)
+    fastdrop.keep_mask(tuple(mask.shape), p, rng=key, out=as_array(mask))
+    if not takes(input, "dropout"):
+        return (input * mask).mul_(0.0 if p == 1 else 1 / (1 - p)), mask
+    y = torch.empty_like(input)
+    fastdrop.dropout(as_array(input), p, rng=key, out=as_array(y))
+    return y, mask
