@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
-from fastdrop import _core
 from fastdrop.keys import Key
 from fastdrop.paths import check_mode
 from fastdrop.torch import ops
 from fastdrop.torch.tensors import (
     Kind,
-    as_array,
     draw_key,
     draw_words,
-    is_lazy,
     is_plain,
     takes,
 )
 
 NO_KEY = Key.from_words(0, 0)  # for p = 1, which draws nothing
+
+# How many leading axes are decided apart, by the number of axes; a tensor has at most 64.
+CHANNELS = dict.fromkeys(range(2, 65), 2)
+SAMPLES = dict.fromkeys(range(1, 65), 1)
+BATCH = dict.fromkeys(range(1, 65), 0)
 
 
 def dropout(
@@ -131,8 +134,7 @@ def dropout1d(
     """
     if has_torch_function_unary(input):
         return _overridden(dropout1d, input, p, training, inplace, generator)
-    decided = {2: 1, 3: 2}.get(input.ndim)
-    return _drop_channels(input, p, training, inplace, generator, decided, "dropout", F.dropout1d)
+    return drop(input, p, training, inplace, generator, {2: 1, 3: 2}, "dropout", F.dropout1d)
 
 
 def dropout2d(
@@ -172,8 +174,7 @@ def dropout2d(
     """
     if has_torch_function_unary(input):
         return _overridden(dropout2d, input, p, training, inplace, generator)
-    decided = {4: 2}.get(input.ndim)
-    return _drop_channels(input, p, training, inplace, generator, decided, "dropout", F.dropout2d)
+    return drop(input, p, training, inplace, generator, {4: 2}, "dropout", F.dropout2d)
 
 
 def dropout3d(
@@ -213,8 +214,7 @@ def dropout3d(
     """
     if has_torch_function_unary(input):
         return _overridden(dropout3d, input, p, training, inplace, generator)
-    decided = {4: 1, 5: 2}.get(input.ndim)
-    return _drop_channels(input, p, training, inplace, generator, decided, "dropout", F.dropout3d)
+    return drop(input, p, training, inplace, generator, {4: 1, 5: 2}, "dropout", F.dropout3d)
 
 
 def alpha_dropout(
@@ -296,14 +296,13 @@ def feature_alpha_dropout(
     """
     if has_torch_function_unary(input):
         return _overridden(feature_alpha_dropout, input, p, training, inplace, generator)
-    decided = 2 if input.ndim >= 2 else None
-    return _drop_channels(
+    return drop(
         input,
         p,
         training,
         inplace,
         generator,
-        decided,
+        CHANNELS,
         "alpha_dropout",
         F.feature_alpha_dropout,
     )
@@ -359,10 +358,10 @@ def drop_path(
             mode=mode,
             generator=generator,
         )
-    if input.ndim == 0:
-        raise ValueError("drop_path takes a tensor of shape (N, ...), but it has no axis")
-    decided = 1 if check_mode(mode) == "row" else 0
-    return drop(input, p, training, inplace, generator, decided, "dropout", None)
+    decided = SAMPLES if check_mode(mode) == "row" else BATCH
+    return drop(
+        input, p, training, inplace, generator, decided, "dropout", partial(_multiply, decided)
+    )
 
 
 def _overridden(
@@ -379,72 +378,53 @@ def _overridden(
     )
 
 
-def _drop_channels(
-    input: torch.Tensor,
-    p: float,
-    training: bool,
-    inplace: bool,
-    generator: torch.Generator | None,
-    decided: int | None,
-    kind: Kind,
-    theirs: Callable[..., torch.Tensor],
-) -> torch.Tensor:
-    """Drop whole channels; leave a number of axes without a meaning to PyTorch, which says so."""
-    if decided is None:
-        return theirs(input, p, training, inplace)
-    return drop(input, p, training, inplace, generator, decided, kind, theirs)
-
-
 def drop(
     input: torch.Tensor,
     p: float,
     training: bool,
     inplace: bool,
     generator: torch.Generator | None,
-    decided: int | None,
+    decided: Mapping[int, int] | None,
     kind: Kind,
-    theirs: Callable[..., torch.Tensor] | None,
+    theirs: Callable[..., torch.Tensor],
 ) -> torch.Tensor:
-    """Drop elements, or all that share an index along the first `decided` axes, together."""
+    """Drop each element or, with `decided`, all that share an index along the first axes.
+
+    `decided` has the number of these axes for each number of axes of a tensor. A tensor with
+    another number of axes, and one that the core does not take, goes to `theirs`.
+    """
+    if not isinstance(input, torch.Tensor):
+        raise TypeError(f"input must be a Tensor, not {type(input).__name__}: use torch.as_tensor")
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    if not takes(input, kind):
-        return _leave(input, p, training, inplace, generator, decided, theirs)
+    apart = None if decided is None else decided.get(input.ndim)
+    if not takes(input, kind) or (apart is None and decided is not None):
+        if generator is not None:
+            raise ValueError(
+                f"generator= needs a dense tensor of a float dtype on the CPU, but input, of shape "
+                f"{tuple(input.shape)}, {input.dtype} on {input.device}, goes to PyTorch's own "
+                "dropout, which takes none: use torch.manual_seed"
+            )
+        return theirs(input, p, training, inplace)
     if not training or p == 0 or input.numel() == 0:
         return input
-    noise = None
-    if decided is not None:
-        noise = (*input.shape[:decided], *(1,) * (input.ndim - decided))
+    noise = None if apart is None else (*input.shape[:apart], *(1,) * (input.ndim - apart))
     if torch.compiler.is_compiling() or not is_plain(input):
         y = ops.drop_traced(input, draw_words(generator), p, noise, kind)
         return input.copy_(y) if inplace else y
-    direct = inplace and not is_lazy(input)
-    if direct and not input.is_contiguous():
-        # Raise if elements share memory, while no key has been drawn.
-        _core.prepare(as_array(input), True, None, 0, True)
+    in_memory = inplace and ops.check_in_place(input)
     key = draw_key(generator) if p < 1 else NO_KEY
-    y = ops.drop_plain(input, key, p, noise, kind, direct)
-    return input.copy_(y) if inplace and not direct else y
+    y = ops.drop_plain(input, key, p, noise, kind, in_memory)
+    return input.copy_(y) if inplace and not in_memory else y
 
 
-def _leave(
-    input: torch.Tensor,
-    p: float,
-    training: bool,
-    inplace: bool,
-    generator: torch.Generator | None,
-    decided: int | None,
-    theirs: Callable[..., torch.Tensor] | None,
+def _multiply(
+    decided: Mapping[int, int], input: torch.Tensor, p: float, training: bool, inplace: bool
 ) -> torch.Tensor:
-    """Let PyTorch drop the elements of a tensor that the core does not take."""
-    if generator is not None:
-        raise ValueError(
-            f"generator= needs a dense tensor of a float dtype on the CPU, but input is "
-            f"{input.dtype} on {input.device}, for which PyTorch's own dropout is called, and that "
-            "takes no generator: seed the device's with torch.manual_seed"
-        )
-    if theirs is not None:
-        return theirs(input, p, training, inplace)
-    noise = input.new_ones((*input.shape[:decided], *(1,) * (input.ndim - (decided or 0))))
+    """Drop whole samples by PyTorch's own dropout."""
+    if input.ndim == 0:
+        raise ValueError("drop_path takes a tensor of shape (N, ...), but it has no axis")
+    apart = decided[input.ndim]
+    noise = input.new_ones((*input.shape[:apart], *(1,) * (input.ndim - apart)))
     noise = F.dropout(noise, p, training)
     return input.mul_(noise) if inplace else input * noise

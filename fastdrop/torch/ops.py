@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch.autograd import forward_ad
 
+from fastdrop import _core
 from fastdrop.keys import Key
-from fastdrop.torch.tensors import Kind, compute, is_plain, words_of
+from fastdrop.torch.tensors import Kind, as_array, compute, is_lazy, is_plain, words_of
 
 # Both kinds of gradients are linear, so they are their own gradients.
 GRADIENT: dict[str, Kind] = {
@@ -40,13 +41,33 @@ def drop_plain(
         return _Drop.apply(x, key, p, noise_shape, kind, inplace)
     if not inplace:
         return compute(x, torch.empty_like(x), key, p, noise_shape, kind)
+    torch.autograd.graph.increment_version(x)
+    return compute(x, x, key, p, noise_shape, kind)
+
+
+def check_in_place(x: torch.Tensor) -> bool:
+    """Raise if a plain tensor must not be changed; return whether it can be in its memory itself.
+
+    PyTorch checks what an autograd function has changed only afterwards, so it is asked here first.
+    """
     if x.is_inference() and not torch.is_inference_mode_enabled():
         raise RuntimeError(
             "input was made in torch.inference_mode, and cannot be changed in place outside it: "
             "pass input.clone()"
         )
-    torch.autograd.graph.increment_version(x)
-    return compute(x, x, key, p, noise_shape, kind)
+    if is_differentiated(x):
+        if x.is_leaf and x.requires_grad:
+            raise RuntimeError(
+                "a leaf Variable that requires grad is being used in an in-place operation: pass "
+                "inplace=False, or call it in torch.no_grad()"
+            )
+        if x._is_view():  # which views may be changed, `Tensor.copy_` knows
+            return False
+    if is_lazy(x):
+        return False
+    if not x.is_contiguous():
+        _core.prepare(as_array(x), True, None, 0, True)  # raises if elements share memory
+    return True
 
 
 def drop_traced(

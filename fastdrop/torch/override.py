@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,12 +14,12 @@ import fastdrop
 from fastdrop.torch import functional
 from fastdrop.torch.tensors import Kind, as_array, draw_key, takes
 
-# Each operator with how many leading axes are decided apart (None: all), and its kind.
-OPERATORS: dict[str, tuple[int | None, Kind]] = {
+# Each operator with the axes that it decides apart, and its kind.
+OPERATORS: dict[str, tuple[Mapping[int, int] | None, Kind]] = {
     "dropout": (None, "dropout"),
-    "feature_dropout": (2, "dropout"),
+    "feature_dropout": (functional.CHANNELS, "dropout"),
     "alpha_dropout": (None, "alpha_dropout"),
-    "feature_alpha_dropout": (2, "alpha_dropout"),
+    "feature_alpha_dropout": (functional.CHANNELS, "alpha_dropout"),
 }
 TAG = "+fastdrop"
 
@@ -102,7 +102,7 @@ def enabled() -> Iterator[None]:
 
 
 def _function(
-    name: str, decided: int | None, kind: Kind, inplace: bool
+    name: str, decided: Mapping[int, int] | None, kind: Kind, inplace: bool
 ) -> Callable[..., torch.Tensor]:
     """Return what takes the place of an operator."""
     composite = getattr(torch.ops.aten, name).default.decompose
@@ -111,8 +111,6 @@ def _function(
         return composite(input, p, train)
 
     def function(input: torch.Tensor, p: float, train: bool) -> torch.Tensor:
-        if input.ndim < (decided or 0):
-            return theirs(input, p, train, inplace)
         return functional.drop(input, p, train, inplace, None, decided, kind, theirs)
 
     return function

@@ -1,0 +1,341 @@
+"""fastdrop.torch's functions: the values of NumPy's functions, in every layout, and the keys."""
+
+import threading
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402, N812
+from tensors import CASES, assert_same_values, dropped, next_key  # noqa: E402
+
+import fastdrop  # noqa: E402
+import fastdrop.torch  # noqa: E402
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Give each test the same numbers and keys, whatever ran before."""
+    torch.manual_seed(0)
+
+
+def numbers(shape, dtype=torch.float32):
+    """Random numbers, of which some are NaN, infinite or -0."""
+    x = torch.randn(shape)
+    for value in (torch.nan, torch.inf, -torch.inf, -0.0):
+        x = torch.where(torch.rand(shape) < 0.05, value, x)
+    if dtype.is_complex:
+        return torch.complex(x.double(), torch.randn(shape).double()).to(dtype)
+    return x.to(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("p", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize(("name", "shape", "decided"), CASES)
+def test_values_are_those_of_numpy_functions(name, shape, decided, p, dtype):
+    x = numbers(shape, dtype)
+    expected = dropped(name, x, p, decided, next_key())
+    function = getattr(fastdrop.torch, name)
+    state = torch.get_rng_state()
+    before = x.clone()
+    y = function(x, p, True)
+    assert y is not x
+    assert_same_values(x, dropped(name, before, 0, None, None))
+    assert_same_values(y, expected)
+    torch.set_rng_state(state)
+    z = function(x, p, True, True)
+    assert z is x
+    assert_same_values(x, expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_complex_numbers_are_decided_as_wholes(dtype):
+    x = numbers((3, 5, 7), dtype)
+    expected = dropped("dropout", x, 0.3, None, next_key())
+    assert_same_values(fastdrop.torch.dropout(x, 0.3), expected)
+
+
+@pytest.mark.parametrize(
+    "view", [torch.conj, lambda x: x.conj().imag, lambda x: torch._neg_view(x.real)]
+)
+@pytest.mark.parametrize("inplace", [False, True])
+def test_lazily_conjugated_numbers(view, inplace):
+    base = numbers((3, 5, 7), torch.complex64)
+    x = view(base)
+    assert x.is_conj() or x.is_neg()
+    expected = dropped("dropout", x, 0.3, None, next_key())
+    y = fastdrop.torch.dropout(x, 0.3, True, inplace)
+    assert (y is x) == inplace
+    assert_same_values(y, expected)
+
+
+LAYOUTS = {
+    "transposed": lambda: numbers((7, 6, 4, 5)).permute(1, 0, 3, 2),
+    "channels_last": lambda: numbers((6, 7, 4, 5)).to(memory_format=torch.channels_last),
+    "sliced": lambda: numbers((12, 7, 4, 10))[::2, :, :, ::2],
+    "offset": lambda: numbers(841)[1:].view(6, 7, 4, 5),
+    "expanded": lambda: numbers((6, 7, 1, 5)).expand(6, 7, 4, 5),
+    "split": lambda: numbers((6, 7, 8, 5)).chunk(2, 2)[1],
+}
+
+
+@pytest.mark.parametrize("name", ["dropout", "dropout2d", "alpha_dropout"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_layout_changes_nothing_and_stays_as_pytorch_keeps_it(layout, name):
+    x = LAYOUTS[layout]()
+    decided = 2 if name == "dropout2d" else None
+    expected = dropped(name, x.contiguous(), 0.3, decided, next_key())
+    y = getattr(fastdrop.torch, name)(x, 0.3, True)
+    assert_same_values(y, expected)
+    assert y.stride() == getattr(F, name)(x, 0.3, True).stride()
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "expanded"])
+def test_in_place_works_in_any_layout(layout):
+    x = LAYOUTS[layout]()
+    expected = dropped("dropout", x, 0.3, None, next_key())
+    stride, pointer, version = x.stride(), x.data_ptr(), x._version
+    assert fastdrop.torch.dropout(x, 0.3, True, True) is x
+    assert_same_values(x, expected)
+    assert (x.stride(), x.data_ptr()) == (stride, pointer)
+    assert x._version == version + 1  # so autograd notices
+
+
+def test_a_call_that_raises_draws_nothing_and_writes_nothing():
+    shared = torch.ones(3).expand(4, 3)
+    with torch.inference_mode():
+        inference = torch.ones(4)
+    leaf = torch.ones(4, requires_grad=True)
+    generator = torch.Generator()
+    calls = [
+        (ValueError, "between 0 and 1, but got 1.5", lambda: fastdrop.torch.dropout(leaf, 1.5)),
+        (ValueError, "but got nan", lambda: fastdrop.torch.dropout(leaf, float("nan"))),
+        (ValueError, "but got -1", lambda: fastdrop.torch.dropout(leaf, -1, False)),
+        (ValueError, "share memory", lambda: fastdrop.torch.dropout(shared, 0.5, True, True)),
+        (ValueError, "no axis", lambda: fastdrop.torch.drop_path(torch.ones(()), 0.5)),
+        (
+            ValueError,
+            "mode must be 'row' or 'batch', but got 'rows'",
+            lambda: fastdrop.torch.drop_path(leaf, 0.5, mode="rows"),
+        ),
+        (
+            ValueError,
+            "torch.int64 on cpu",
+            lambda: fastdrop.torch.dropout(torch.ones(3, dtype=torch.int64), generator=generator),
+        ),
+        (
+            RuntimeError,
+            "inference_mode",
+            lambda: fastdrop.torch.dropout(inference, 0.5, True, True),
+        ),
+        (RuntimeError, "leaf Variable that", lambda: fastdrop.torch.dropout(leaf, 0.5, True, True)),
+        (
+            TypeError,
+            "must be a Tensor, not ndarray",
+            lambda: fastdrop.torch.dropout(np.ones(3), 0.5),
+        ),
+        (
+            TypeError,
+            "must be a Tensor, not ndarray",
+            lambda: fastdrop.torch.dropout1d(np.ones((2, 3)), 0.5),
+        ),
+        (TypeError, "must be a Tensor, not list", lambda: fastdrop.torch.drop_path([1.0], 0.5)),
+    ]
+    state = torch.get_rng_state()
+    for kind, message, call in calls:
+        with pytest.raises(kind, match=message):
+            call()
+        assert torch.equal(torch.get_rng_state(), state), message
+    assert all((x == 1).all() for x in (shared, inference, leaf))
+
+
+@pytest.mark.parametrize(("name", "shape", "decided"), CASES)
+def test_evaluation_gives_the_tensor_itself_and_draws_nothing(name, shape, decided):
+    state = torch.get_rng_state()
+    function = getattr(fastdrop.torch, name)
+    for x in (torch.ones(shape), torch.ones(shape, requires_grad=True), torch.ones((*shape, 0))):
+        if x.numel():
+            assert function(x, 0.5, False) is function(x, 0.0, True) is x
+            function(x, 1.0, True)
+    empty = torch.ones(0, 3)
+    assert fastdrop.torch.dropout(empty) is empty
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_seed_and_the_state_of_the_generator_decide():
+    x = torch.ones(1000)
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    first, second = fastdrop.torch.dropout(x), fastdrop.torch.dropout(x)
+    assert not torch.equal(first, second)
+    torch.manual_seed(5)
+    assert torch.equal(fastdrop.torch.dropout(x), first)
+    torch.set_rng_state(state)
+    assert torch.equal(fastdrop.torch.dropout(x), first)
+    with torch.random.fork_rng():
+        assert torch.equal(fastdrop.torch.dropout(x), second)
+    assert torch.equal(fastdrop.torch.dropout(x), second)
+
+
+def test_a_generator_of_the_callers_own():
+    x, generator = torch.ones(1000), torch.Generator().manual_seed(9)
+    expected = dropped("dropout", x, 0.5, None, next_key(generator))
+    state = torch.get_rng_state()
+    y = fastdrop.torch.dropout(x, 0.5, generator=generator)
+    assert_same_values(y, expected)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(fastdrop.torch.dropout(x, 0.5, generator=generator), y)
+
+
+def test_what_the_core_does_not_take_goes_to_pytorch():
+    nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)
+    assert fastdrop.torch.dropout(nested, 0.5).is_nested
+    meta = torch.ones(3, device="meta")
+    assert fastdrop.torch.dropout(meta, 0.5).device.type == "meta"
+    assert fastdrop.torch.drop_path(meta, 0.5).device.type == "meta"
+    integers = torch.ones(3, dtype=torch.int64)
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        fastdrop.torch.dropout(integers, 0.5)
+    assert fastdrop.torch.dropout(integers, 0.5, False) is integers
+    with pytest.warns(UserWarning, match="assuming that channel-wise 1D dropout"):
+        y = fastdrop.torch.dropout2d(torch.ones(20, 30, 3))
+    assert (y.amin(2) == y.amax(2)).all()
+    with pytest.raises(RuntimeError, match="Expected 2D or 3D input"):
+        fastdrop.torch.dropout1d(torch.ones(3))
+    with pytest.raises(RuntimeError, match="at least 2 dimensions"):
+        fastdrop.torch.feature_alpha_dropout(torch.ones(3), 0.5, True)
+
+
+def test_paths_of_a_tensor_that_the_core_does_not_take(monkeypatch):
+    monkeypatch.setattr(fastdrop.torch.functional, "takes", lambda x, kind: False)
+    for inplace in (False, True):
+        x = torch.ones(50, 4)
+        y = fastdrop.torch.drop_path(x, 0.5, True, inplace)
+        assert (y is x) == inplace
+        assert (y.amin(1) == y.amax(1)).all()
+        assert set(y.unique().tolist()) == {0.0, 2.0}
+
+
+class Logged(torch.Tensor):
+    """A subclass that overrides PyTorch's functions and counts them."""
+
+    calls: list = []  # noqa: RUF012 # one for all, on purpose
+
+    @classmethod
+    def __torch_function__(cls, function, types, arguments=(), keywords=None):
+        cls.calls.append(function)
+        return super().__torch_function__(function, types, arguments, keywords or {})
+
+
+@pytest.mark.parametrize(("name", "shape", "decided"), CASES)
+def test_a_subclass_is_asked_first_and_kept(name, shape, decided):
+    function = getattr(fastdrop.torch, name)
+    x = torch.randn(shape)
+    expected = dropped(name, x, 0.5, decided, next_key())
+    Logged.calls.clear()
+    y = function(x.as_subclass(Logged), 0.5, True)
+    assert Logged.calls[0] is function
+    assert type(y) is Logged
+    assert_same_values(y.as_subclass(torch.Tensor), expected)
+
+
+def test_modes_see_an_operator():
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen = []
+
+    class Mode(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+            seen.append(str(function))
+            return function(*arguments, **(keywords or {}))
+
+    x = torch.ones(100)
+    expected = dropped("dropout", x, 0.5, None, next_key())
+    with Mode():
+        y = fastdrop.torch.dropout(x, 0.5)
+    assert "fastdrop.drop.default" in seen
+    assert_same_values(y, expected)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_a_traced_function_draws_in_each_call():
+    # Deprecated, but used; what it records must not be memory that nobody has written.
+    traced = torch.jit.trace(fastdrop.torch.dropout, torch.ones(1000), check_trace=False)
+    y, z = traced(torch.ones(1000)), traced(torch.ones(1000))
+    assert set(y.unique().tolist()) == {0.0, 2.0}
+    assert not torch.equal(y, z)
+
+
+def test_the_number_of_threads_is_pytorchs(monkeypatch):
+    asked = []
+    core = fastdrop._core.dropout
+
+    def dropout(*arguments):
+        asked.append(arguments[-1])
+        return core(*arguments)
+
+    monkeypatch.setattr(fastdrop._core, "dropout", dropout)
+    monkeypatch.setattr(fastdrop.torch.tensors, "get_num_threads", lambda: 8)
+    before = torch.get_num_threads()
+    try:
+        for limit in (1, 3, 8, 16):
+            torch.set_num_threads(limit)
+            fastdrop.torch.dropout(torch.ones(2**18))
+            fastdrop.torch.dropout(torch.ones(1000))
+    finally:
+        torch.set_num_threads(before)
+    # None lets the core decide, which has 8; a small call never wakes a team.
+    assert asked == [1, 1, 3, 1, None, 1, None, 1]
+
+
+def test_threads_that_share_the_generator_have_masks_of_their_own():
+    results = [[] for _ in range(4)]
+
+    def work(mine):
+        for _ in range(50):
+            mine.append(fastdrop.torch.dropout(torch.ones(2000), 0.5).numpy().tobytes())
+
+    threads = [threading.Thread(target=work, args=(mine,)) for mine in results]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len({mask for mine in results for mask in mine}) == 200
+
+
+def test_the_rate_is_p():
+    for p in (0.01, 0.3, 0.9):
+        y = fastdrop.torch.dropout(torch.ones(10**6), p)
+        # 5.2 standard deviations: a false alarm in 5 million
+        assert abs((y == 0).double().mean().item() - p) < 5.2 * (p * (1 - p) / 10**6) ** 0.5
+
+
+def test_pytorch_is_needed_and_the_message_says_so(run_python):
+    script = """
+import sys
+sys.modules["torch"] = None
+try:
+    import fastdrop.torch
+except ImportError as error:
+    print(error)
+"""
+    assert "python -m pip install torch" in run_python(script)
+
+
+def test_without_ml_dtypes_bfloat16_goes_to_pytorch(run_python):
+    script = """
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "ml_dtypes" else find(name, *rest)
+import torch, fastdrop.torch
+y = fastdrop.torch.dropout(torch.ones(1000, dtype=torch.bfloat16), 0.5)
+print(sorted(y.unique().tolist()))
+"""
+    assert run_python(script, flags=["-W", "ignore"]) == "[0.0, 2.0]\n"
+
+
+def test_fastdrop_itself_does_not_import_pytorch(run_python):
+    assert run_python("import fastdrop, sys; print('torch' in sys.modules)") == "False\n"
