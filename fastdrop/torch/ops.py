@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch._functorch.utils import enable_single_level_autograd_function
 from torch.autograd import forward_ad
 
 from fastdrop import _core
@@ -78,7 +79,7 @@ def drop_traced(
     kind: Kind,
 ) -> torch.Tensor:
     """Drop elements of a tensor that is more than memory."""
-    if torch._C._are_functorch_transforms_active():
+    if torch._C._are_functorch_transforms_active() and not torch.compiler.is_compiling():
         return _Operator.apply(x, words, p, noise_shape, kind)
     return operator(x, words, p, noise_shape, kind)
 
@@ -171,6 +172,12 @@ class _Operator(torch.autograd.Function):
         return _Operator.apply(x, words, p, noise, kind), 0
 
 
+def _differentiate(*arguments: Any) -> torch.Tensor:
+    """Record the operator for autograd; within a transform of `torch.func`, for that level alone."""
+    with enable_single_level_autograd_function():
+        return super(torch.autograd.Function, _Operator).apply(*arguments)
+
+
 def _compute(
     x: torch.Tensor, words: torch.Tensor, p: float, noise_shape: list[int] | None, kind: Kind
 ) -> torch.Tensor:
@@ -190,6 +197,6 @@ library.define(
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 library.impl("drop", _compute, "CPU")
-library.impl("drop", _Operator.apply, "Autograd")
+library.impl("drop", _differentiate, "Autograd")
 torch.library.register_fake("fastdrop::drop", _fake, lib=library)
 operator = torch.ops.fastdrop.drop.default

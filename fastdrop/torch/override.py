@@ -65,6 +65,7 @@ def enable() -> None:
             warnings.simplefilter("ignore", UserWarning)
             library.impl("native_dropout", _native_dropout, "CPU")
         torch.compiler.config.cache_key_tag += TAG
+        _forget_kernels()
         _library = library
 
 
@@ -78,6 +79,7 @@ def disable() -> None:
         _library = None
         config = torch.compiler.config
         config.cache_key_tag = config.cache_key_tag.replace(TAG, "")
+        _forget_kernels()
 
 
 @contextmanager
@@ -99,6 +101,12 @@ def enabled() -> Iterator[None]:
     finally:
         if not before:
             disable()
+
+
+def _forget_kernels() -> None:
+    """Let operators look up their kernels anew, which they remember from traced calls."""
+    for name in (*OPERATORS, *(f"{name}_" for name in OPERATORS), "native_dropout"):
+        getattr(torch.ops.aten, name).default._dispatch_cache.clear()
 
 
 def _function(
