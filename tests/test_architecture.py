@@ -38,5 +38,6 @@ def test_every_page_that_is_linked_exists(page):
 @pytest.mark.parametrize("folder", ["fastdrop", "pyx"])
 def test_every_source_file_is_named(folder, named):
     kinds = (".h", ".pxd", ".pxi", ".py", ".pyi", ".pyx")
-    files = {f"{folder}/{path.name}" for path in (ROOT / folder).iterdir() if path.suffix in kinds}
+    paths = [path for path in (ROOT / folder).rglob("*") if path.suffix in kinds]
+    files = {path.relative_to(ROOT).as_posix() for path in paths}
     assert sorted(files - named) == []

@@ -210,7 +210,7 @@ def test_what_the_core_does_not_take_goes_to_pytorch():
 
 
 def test_paths_of_a_tensor_that_the_core_does_not_take(monkeypatch):
-    monkeypatch.setattr(fastdrop.torch.functional, "takes", lambda x, kind: False)
+    monkeypatch.setattr(fastdrop.torch.calls, "takes", lambda x, kind: False)
     for inplace in (False, True):
         x = torch.ones(50, 4)
         y = fastdrop.torch.drop_path(x, 0.5, True, inplace)

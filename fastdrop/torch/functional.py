@@ -10,23 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
-from fastdrop.keys import Key
 from fastdrop.paths import check_mode
-from fastdrop.torch import ops
-from fastdrop.torch.tensors import (
-    Kind,
-    draw_key,
-    draw_words,
-    is_plain,
-    takes,
-)
-
-NO_KEY = Key.from_words(0, 0)  # for p = 1, which draws nothing
-
-# How many leading axes are decided apart, by the number of axes; a tensor has at most 64.
-CHANNELS = dict.fromkeys(range(2, 65), 2)
-SAMPLES = dict.fromkeys(range(1, 65), 1)
-BATCH = dict.fromkeys(range(1, 65), 0)
+from fastdrop.torch.calls import BATCH, CHANNELS, SAMPLES, drop
 
 
 def dropout(
@@ -376,46 +361,6 @@ def _overridden(
     return handle_torch_function(
         function, (input,), input, p=p, training=training, inplace=inplace, generator=generator
     )
-
-
-def drop(
-    input: torch.Tensor,
-    p: float,
-    training: bool,
-    inplace: bool,
-    generator: torch.Generator | None,
-    decided: Mapping[int, int] | None,
-    kind: Kind,
-    theirs: Callable[..., torch.Tensor],
-) -> torch.Tensor:
-    """Drop each element or, with `decided`, all that share an index along the first axes.
-
-    `decided` has the number of these axes for each number of axes of a tensor. A tensor with
-    another number of axes, and one that the core does not take, goes to `theirs`.
-    """
-    if not isinstance(input, torch.Tensor):
-        raise TypeError(f"input must be a Tensor, not {type(input).__name__}: use torch.as_tensor")
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    apart = None if decided is None else decided.get(input.ndim)
-    if not takes(input, kind) or (apart is None and decided is not None):
-        if generator is not None:
-            raise ValueError(
-                f"generator= needs a dense tensor of a float dtype on the CPU, but input, of shape "
-                f"{tuple(input.shape)}, {input.dtype} on {input.device}, goes to PyTorch's own "
-                "dropout, which takes none: use torch.manual_seed"
-            )
-        return theirs(input, p, training, inplace)
-    if not training or p == 0 or input.numel() == 0:
-        return input
-    noise = None if apart is None else (*input.shape[:apart], *(1,) * (input.ndim - apart))
-    if torch.compiler.is_compiling() or not is_plain(input):
-        y = ops.drop_traced(input, draw_words(generator), p, noise, kind)
-        return input.copy_(y) if inplace else y
-    in_memory = inplace and ops.check_in_place(input)
-    key = draw_key(generator) if p < 1 else NO_KEY
-    y = ops.drop_plain(input, key, p, noise, kind, in_memory)
-    return input.copy_(y) if inplace and not in_memory else y
 
 
 def _multiply(

@@ -44,7 +44,15 @@ class Dropout(nn.Dropout):
 
 
 class Dropout1d(nn.Dropout1d):
-    """`torch.nn.Dropout1d` by `fastdrop.torch.dropout1d`; see `Dropout`."""
+    """`torch.nn.Dropout1d` by `fastdrop.torch.dropout1d`; see `Dropout`.
+
+    Examples
+    --------
+    >>> import torch, fastdrop.torch
+    >>> y = fastdrop.torch.Dropout1d(0.5)(torch.ones(2, 8, 5))
+    >>> bool((y.amin(2) == y.amax(2)).all())
+    True
+    """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return the input with dropped channels or, in evaluation, as it is."""
@@ -52,7 +60,15 @@ class Dropout1d(nn.Dropout1d):
 
 
 class Dropout2d(nn.Dropout2d):
-    """`torch.nn.Dropout2d` by `fastdrop.torch.dropout2d`; see `Dropout`."""
+    """`torch.nn.Dropout2d` by `fastdrop.torch.dropout2d`; see `Dropout`.
+
+    Examples
+    --------
+    >>> import torch, fastdrop.torch
+    >>> y = fastdrop.torch.Dropout2d(0.5)(torch.ones(2, 8, 5, 5))
+    >>> bool((y.amin((2, 3)) == y.amax((2, 3))).all())
+    True
+    """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return the input with dropped channels or, in evaluation, as it is."""
@@ -60,7 +76,15 @@ class Dropout2d(nn.Dropout2d):
 
 
 class Dropout3d(nn.Dropout3d):
-    """`torch.nn.Dropout3d` by `fastdrop.torch.dropout3d`; see `Dropout`."""
+    """`torch.nn.Dropout3d` by `fastdrop.torch.dropout3d`; see `Dropout`.
+
+    Examples
+    --------
+    >>> import torch, fastdrop.torch
+    >>> y = fastdrop.torch.Dropout3d(0.5)(torch.ones(2, 8, 3, 5, 5))
+    >>> bool((y.amin((2, 3, 4)) == y.amax((2, 3, 4))).all())
+    True
+    """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return the input with dropped channels or, in evaluation, as it is."""
@@ -71,6 +95,12 @@ class AlphaDropout(nn.AlphaDropout):
     """`torch.nn.AlphaDropout` by `fastdrop.torch.alpha_dropout`; see `Dropout`.
 
     As in PyTorch, `inplace` has no effect.
+
+    Examples
+    --------
+    >>> import torch, fastdrop.torch
+    >>> len(fastdrop.torch.AlphaDropout(0.5)(torch.zeros(1000)).unique())
+    2
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -82,6 +112,13 @@ class FeatureAlphaDropout(nn.FeatureAlphaDropout):
     """`torch.nn.FeatureAlphaDropout` by `fastdrop.torch.feature_alpha_dropout`; see `Dropout`.
 
     As in PyTorch, `inplace` has no effect.
+
+    Examples
+    --------
+    >>> import torch, fastdrop.torch
+    >>> y = fastdrop.torch.FeatureAlphaDropout(0.5)(torch.zeros(2, 8, 5))
+    >>> bool((y.amin(2) == y.amax(2)).all())
+    True
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -181,6 +218,13 @@ def restore(model: Model) -> Model:
     -------
     Module
         `model`.
+
+    Examples
+    --------
+    >>> import torch, fastdrop.torch
+    >>> model = torch.nn.Sequential(fastdrop.torch.Dropout(0.1))
+    >>> type(fastdrop.torch.restore(model)[0]) is torch.nn.Dropout
+    True
     """
     return _exchange(model, THEIRS)
 

@@ -173,7 +173,7 @@ class _Operator(torch.autograd.Function):
 
 
 def _differentiate(*arguments: Any) -> torch.Tensor:
-    """Record the operator for autograd; within a transform of `torch.func`, for that level alone."""
+    """Record the operator for autograd, within `torch.func` for one level alone."""
     with enable_single_level_autograd_function():
         return super(torch.autograd.Function, _Operator).apply(*arguments)
 

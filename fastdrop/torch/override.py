@@ -11,15 +11,15 @@ from typing import Any
 import torch
 
 import fastdrop
-from fastdrop.torch import functional
+from fastdrop.torch.calls import CHANNELS, drop
 from fastdrop.torch.tensors import Kind, as_array, draw_key, takes
 
 # Each operator with the axes that it decides apart, and its kind.
 OPERATORS: dict[str, tuple[Mapping[int, int] | None, Kind]] = {
     "dropout": (None, "dropout"),
-    "feature_dropout": (functional.CHANNELS, "dropout"),
+    "feature_dropout": (CHANNELS, "dropout"),
     "alpha_dropout": (None, "alpha_dropout"),
-    "feature_alpha_dropout": (functional.CHANNELS, "alpha_dropout"),
+    "feature_alpha_dropout": (CHANNELS, "alpha_dropout"),
 }
 TAG = "+fastdrop"
 
@@ -70,7 +70,14 @@ def enable() -> None:
 
 
 def disable() -> None:
-    """Undo `enable`; without effect if it is not enabled."""
+    """Undo `enable`; without effect if it is not enabled.
+
+    Examples
+    --------
+    >>> import fastdrop.torch
+    >>> fastdrop.torch.enable()
+    >>> fastdrop.torch.disable()
+    """
     global _library
     with _lock:
         if _library is None:
@@ -119,7 +126,7 @@ def _function(
         return composite(input, p, train)
 
     def function(input: torch.Tensor, p: float, train: bool) -> torch.Tensor:
-        return functional.drop(input, p, train, inplace, None, decided, kind, theirs)
+        return drop(input, p, train, inplace, None, decided, kind, theirs)
 
     return function
 
