@@ -1,4 +1,4 @@
-"""Turn the figures of peers.py and limits.py, which figures/ keeps, into tables and a picture.
+"""Turn the figures of the other programs, which figures/ keeps, into tables and a picture.
 
     python benchmarks/report.py --write                     # the tables of README.md and docs/
     python benchmarks/report.py --check                     # exit with 1 if they are not up to date
@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TABLE_SIZES = [2**10, 2**16, 2**20, 2**26]
 README_SIZES = [2**20, 2**26]  # in the caches, and in memory
+WHEN = ["awake", "asleep"]
+SLOW = 1.1  # a default call beside the best team
 OURS = "fastdrop, out="
 MULTIPLY = "`np.multiply(x, s, out=y)`"
 # Of the peers in the picture, none of them near the red that marks fastdrop.
@@ -105,15 +107,46 @@ def limits_table(data: dict) -> str:
     return table(["case", *header], rows)
 
 
+def teams_table(data: dict) -> str:
+    """Write every call's time on one thread and its speed-ups, bold where the default is slow."""
+    rows = []
+    for one in data["scaling"]:
+        alone, *teams = one["threads"].values()
+        speed_up = f"{alone / one['default']:.1f}"
+        slow = one["default"] > SLOW * min(alone, *teams)
+        cells = [one["case"], name_size(one["size"]), f"{one['reference']:.3f}", f"{alone:.3f}"]
+        cells += [f"{alone / team:.1f}" for team in teams]
+        rows.append([*cells, f"**{speed_up}**" if slow else speed_up])
+    for one in data["torch"]:
+        alone, *teams = one["threads"].values()
+        cells = ["`torch.mul`", name_size(one["size"]), "", f"{alone:.3f}"]
+        rows.append([*cells, *(f"{alone / team:.1f}" for team in teams), ""])
+    counts = list(data["scaling"][0]["threads"])[1:]
+    return table(["call", "elements", "NumPy", "1 thread", *counts, "default"], rows)
+
+
+def starts_table(data: dict) -> str:
+    """Write the microseconds of small calls by team: at once after each other, and after pauses."""
+    rows = [
+        [name_size(one["size"]), *(f"{one[when][n]:.3g}" for when in WHEN for n in one[when])]
+        for one in data["starts"]
+    ]
+    return table(
+        ["elements", *(f"{n}, {when}" for when in WHEN for n in data["starts"][0][when])], rows
+    )
+
+
 def tables() -> dict[str, dict[str, str]]:
     """Return the tables of each page, by the names of their markers."""
-    peers = load("peers-xeon")
+    peers, threads = load("peers-xeon"), load("threads-16")
     return {
         "README.md": {"peers": peers_summary(peers)},
         "docs/performance.md": {
             "limits-zen5": limits_table(load("limits-zen5")),
             "limits-xeon": limits_table(load("limits-xeon")),
             "peers": peers_table(peers),
+            "threads-16": teams_table(threads),
+            "threads-16-starts": starts_table(threads),
         },
     }
 
