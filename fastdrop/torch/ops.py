@@ -6,7 +6,7 @@ be traced, recomputed and differentiated like any other, and a graph keeps the k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -39,7 +39,7 @@ def drop_plain(
 ) -> torch.Tensor:
     """Drop elements of a plain tensor, without PyTorch's dispatcher."""
     if is_differentiated(x):
-        return _Drop.apply(x, key, p, noise_shape, kind, inplace)
+        return record(_Drop)(x, key, p, noise_shape, kind, inplace)
     if not inplace:
         return compute(x, torch.empty_like(x), key, p, noise_shape, kind)
     torch.autograd.graph.increment_version(x)
@@ -87,6 +87,11 @@ def drop_traced(
 def is_differentiated(x: torch.Tensor) -> bool:
     """Whether autograd must see what becomes of a tensor, backward or forward."""
     return (x.requires_grad and torch.is_grad_enabled()) or forward_ad._current_level >= 0
+
+
+def record(function: type[torch.autograd.Function]) -> Callable[..., torch.Tensor]:
+    """Return what records a call for autograd, past the part of `apply` for `torch.func`."""
+    return super(torch.autograd.Function, function).apply
 
 
 class _Drop(torch.autograd.Function):
@@ -175,7 +180,7 @@ class _Operator(torch.autograd.Function):
 def _differentiate(*arguments: Any) -> torch.Tensor:
     """Record the operator for autograd, within `torch.func` for one level alone."""
     with enable_single_level_autograd_function():
-        return super(torch.autograd.Function, _Operator).apply(*arguments)
+        return record(_Operator)(*arguments)
 
 
 def _compute(
