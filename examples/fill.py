@@ -1,18 +1,20 @@
-"""Fill: values removed from a table at six rates, and how imputers restore them.
+"""
+Missing values and colours
+==========================
 
-`fill=np.nan` makes what is dropped a missing value, and `scale=False` leaves the rest alone. The
-table is scikit-learn's `load_breast_cancer`: 569 tumours, of which ten means are taken. With one
-key the values that are missing at a rate are missing at every higher rate too, so a curve shows one
-experiment that gets worse, not six that differ by chance. The second picture fills pixels of a
-photo with a colour.
+``fill=`` is what a dropped element becomes: NaN for a missing value, a colour for a pixel. The
+table is scikit-learn's ``load_breast_cancer``: 569 tumours, of which ten means are taken. Values
+are removed at six rates, and three imputers restore them. With one key a value that is missing at a
+rate is missing at every higher rate too, so a curve shows one experiment that gets worse, not six
+that differ by chance.
 """
 
-from __future__ import annotations
-
+import itertools
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
-from pictures import BLUE, GREEN, GREY, ORANGE, load_photo, make_figure, picture_path, save, show
+from skimage import data
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401 # for the next import
@@ -21,54 +23,78 @@ from sklearn.preprocessing import scale
 
 import fastdrop
 
-RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
-SEEDS = range(5)
-IMPUTERS = {
-    "SimpleImputer": (SimpleImputer(), BLUE, "s"),
-    "KNNImputer": (KNNImputer(), ORANGE, "o"),
-    # Five rounds do, and the warning that they are few would be one for each fit.
-    "IterativeImputer": (IterativeImputer(max_iter=5, random_state=0), GREEN, "^"),
+# %%
+# ``scale=False`` leaves the values that are not dropped unchanged.
+
+table = scale(load_breast_cancer().data[:, :10])  # so that errors are in standard deviations
+rates = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+keys = [fastdrop.Key(seed) for seed in range(5)]
+
+
+def remove(rate, key):
+    """Return the table with missing values."""
+    return fastdrop.dropout(table, rate, rng=key, scale=False, fill=np.nan)
+
+
+for low, high in itertools.pairwise(rates):
+    assert np.isnan(remove(high, keys[0]))[np.isnan(remove(low, keys[0]))].all()
+
+# %%
+# The error of an imputer is the root mean square of what it imputes minus what was removed.
+# ``SimpleImputer`` imputes the mean, so its error is one standard deviation at every rate.
+
+warnings.simplefilter("ignore", ConvergenceWarning)  # five rounds are enough here
+imputers = {
+    "SimpleImputer": SimpleImputer(),
+    "KNNImputer": KNNImputer(),
+    "IterativeImputer": IterativeImputer(max_iter=5, random_state=0),
 }
 
 
-def error(imputer, table, rate, key):
-    """Return the root mean square error of the values that were removed and imputed."""
-    holes = fastdrop.dropout(table, rate, rng=key, scale=False, fill=np.nan)
-    gone = np.isnan(holes)
-    return np.sqrt(np.mean((imputer.fit_transform(holes)[gone] - table[gone]) ** 2))
+def error(imputer, rate, key):
+    """Return the error of the values that were removed and imputed."""
+    holes = remove(rate, key)
+    missing = np.isnan(holes)
+    return np.sqrt(np.mean((imputer.fit_transform(holes)[missing] - table[missing]) ** 2))
 
 
-def main():
-    """Measure, print the errors, and draw the curves and the photo."""
-    path = picture_path(__doc__, "fill.png")
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    table = scale(load_breast_cancer().data[:, :10])  # so that errors are in standard deviations
-    keys = [fastdrop.Key(seed) for seed in SEEDS]
+errors = {
+    name: np.array([[error(imputer, rate, key) for key in keys] for rate in rates])
+    for name, imputer in imputers.items()
+}
+for name, values in errors.items():
+    print(f"{name:17}" + "".join(f"{mean:6.2f}" for mean in values.mean(axis=1)))
+means = np.array([values.mean(axis=1) for values in errors.values()])
+assert abs(means[0] - 1).max() < 0.05
+assert (np.diff(means, axis=0) < 0).all()  # at every rate the next imputer is better
 
-    figure = make_figure(9, 3.6)
-    curves, picture = figure.subplots(1, 2, width_ratios=(1.15, 1))
-    print(f"{'error in standard deviations':30}" + "".join(f"{rate:7.0%}" for rate in RATES))
-    for name, (imputer, colour, marker) in IMPUTERS.items():
-        errors = np.array([[error(imputer, table, rate, key) for key in keys] for rate in RATES])
-        print(f"{name:30}" + "".join(f"{mean:7.2f}" for mean in errors.mean(axis=1)))
-        curves.plot(RATES, errors.mean(axis=1), color=colour, marker=marker, label=name)
-        curves.fill_between(RATES, errors.min(axis=1), errors.max(axis=1), color=colour, alpha=0.2)
-    curves.set(xlabel="rate of missing values", ylim=(0, None))
-    curves.set_ylabel("error of imputed values (sd)")
-    curves.xaxis.set_major_formatter("{x:.0%}")
-    curves.set_title("fill=np.nan", fontsize=11)
-    curves.grid(alpha=0.3)
-    curves.legend(frameon=False)
+# %%
+# The pixels of an image are dropped as wholes: ``noise_shape`` has 1 for the axis of the colours,
+# so they share a decision. The fill is the mean colour of ImageNet.
 
-    photo = load_photo()
-    pixels = fastdrop.dropout(
-        photo, 0.5, rng=7, noise_shape=(None, None, 1), scale=False, fill=GREY
-    )
-    filled = (pixels == GREY).all(axis=-1).mean()
-    print(f"pixels of the photo that have the colour {GREY}: {filled:.1%}")
-    show(picture, pixels, f"fill={GREY}, half of the pixels")
-    save(figure, path)
+colour = (124, 116, 104)
+photo = data.chelsea()
+pixels = fastdrop.dropout(photo, 0.5, rng=7, noise_shape=(None, None, 1), scale=False, fill=colour)
+filled = (pixels == colour).all(axis=-1)
+assert (pixels[~filled] == photo[~filled]).all()
+assert abs(filled.mean() - 0.5) < 0.01
 
+# %%
+# Mean and range of the error over five keys, and half of the photo.
 
-if __name__ == "__main__":
-    main()
+figure, (curves, picture) = plt.subplots(
+    1, 2, figsize=(9, 3.6), width_ratios=(1.15, 1), layout="constrained"
+)
+colours = ("#0072B2", "#D55E00", "#009E73")
+for (name, values), line, marker in zip(errors.items(), colours, "so^", strict=True):
+    curves.plot(rates, values.mean(axis=1), color=line, marker=marker, label=name)
+    curves.fill_between(rates, values.min(axis=1), values.max(axis=1), color=line, alpha=0.2)
+curves.set(xlabel="rate of missing values", ylabel="error of imputed values (sd)", ylim=(0, None))
+curves.xaxis.set_major_formatter("{x:.0%}")
+curves.set_title("fill=np.nan")
+curves.grid(alpha=0.3)
+curves.legend(frameon=False)
+picture.imshow(pixels, interpolation="nearest")
+picture.set_title(f"fill={colour}, half of the pixels")
+picture.set(xticks=[], yticks=[])
+plt.show()

@@ -1,76 +1,82 @@
-"""Probabilities: p as an array, one for each pixel of a photo and for each column of a table.
+"""
+A probability for each element
+==============================
 
-The p of a pixel falls where the photo has detail, so what is kept shows the eyes and the whiskers.
-With one key the masks nest: a pixel that is dropped by p / 2 is dropped by p. In the table, scikit-
-learn's `load_breast_cancer`, each measurement is missing at a rate of its own.
+p may be an array that broadcasts to x: a probability for each pixel of a photo, a rate for each
+column of a table. Each element is dropped with its own p. Masks nest element by element: with one
+key, a pixel that is dropped by p / 2 is dropped by p too.
 """
 
-from __future__ import annotations
-
+import matplotlib.pyplot as plt
 import numpy as np
-from pictures import BLUE, ORANGE, load_photo, make_figure, picture_path, save, show
+from skimage import data
 from skimage.color import rgb2gray
 from skimage.filters import gaussian, sobel
 from sklearn.datasets import load_breast_cancer
 
 import fastdrop
 
-STRENGTHS = (0.6, 0.85, 1.0)
+# %%
+# The p of a pixel falls where the photo has detail, so what is kept shows the eyes and the
+# whiskers. Detail is the rank of a pixel's edges among those of all pixels, 0 to 1.
 
+photo = data.chelsea()[::2, ::2]
+edges = gaussian(sobel(rgb2gray(photo)), 1)
+detail = edges.ravel().argsort().argsort().reshape(edges.shape) / (edges.size - 1)
+p = 1 - detail**2
 
-def detail(photo):
-    """Return how much detail there is at each pixel: its rank among all pixels, 0 to 1."""
-    edges = gaussian(sobel(rgb2gray(photo)), 1)
-    return edges.ravel().argsort().argsort().reshape(edges.shape) / (edges.size - 1)
+# %%
+# ``keep_mask`` gives the mask alone. ``dropout`` with the same key has the same mask; its p has
+# an axis of length 1 for the colours, which share a decision.
 
+strengths = (0.6, 0.85, 1.0)
+pictures = []
+dropped = np.zeros(p.shape, bool)
+for strength in strengths:
+    mask = fastdrop.keep_mask(p.shape, strength * p, rng=7)
+    assert not (dropped & mask).any()  # what was dropped stays dropped
+    dropped = ~mask
+    kept = fastdrop.dropout(
+        photo, strength * p[..., None], rng=7, noise_shape=(None, None, 1), scale=False
+    )
+    assert (kept == photo * mask[..., None]).all()
+    assert abs(dropped.mean() - (strength * p).mean()) < 0.01
+    print(f"{strength:.2f} p: {dropped.mean():.1%} dropped")
+    pictures.append(kept)
 
-def missing_rates(table, rates, seed):
-    """Return the rate of each column of a table that has lost values at these rates."""
-    holes = fastdrop.dropout(table, rates, rng=seed, scale=False, fill=np.nan)
-    return np.isnan(holes).mean(axis=0)
+# %%
+# In a table each measurement is missing at a rate of its own. How often is a column's rate within
+# two standard errors of its p? In 100 tables with 30 columns, about 95 % of the time.
 
+table = load_breast_cancer().data
+rates = np.linspace(0, 0.6, table.shape[1])
+holes = [fastdrop.dropout(table, rates, rng=k, scale=False, fill=np.nan) for k in range(100)]
+missing = np.isnan(holes).mean(axis=1)
+spread = 2 * np.sqrt(rates * (1 - rates) / len(table))
+within = np.mean(abs(missing - rates) <= spread)
+print(f"within two standard errors: {within:.1%}")
+assert 0.93 < within < 0.98
 
-def main():
-    """Drop pixels at three strengths and values of a table, print the rates, draw them."""
-    path = picture_path(__doc__, "probabilities.png")
-    figure = make_figure(9, 4.7)
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.6))
+# %%
+# The map of p, what three multiples of it keep, and the rates of one table.
 
-    photo = load_photo()[::2, ::2]
-    p = 1 - detail(photo) ** 2
-    panels = above.subplots(1, 1 + len(STRENGTHS))
-    drawn = show(panels[0], p, "p of each pixel", cmap="cividis", vmin=0, vmax=1)
-    above.colorbar(drawn, ax=panels, ticks=(0, 0.5, 1), pad=0.01)
-    before = np.zeros(p.shape, bool)
-    for panel, strength in zip(panels[1:], STRENGTHS, strict=True):
-        mask = fastdrop.keep_mask(p.shape, strength * p, rng=7)
-        kept = fastdrop.dropout(
-            photo, strength * p[..., None], rng=7, noise_shape=(None, None, 1), scale=False
-        )
-        assert (kept == fastdrop.apply_mask(photo, mask[..., None], 0)).all()
-        again = np.sum(before & mask)
-        print(f"{strength:.2f} p: {1 - mask.mean():.1%} dropped, of the last ones kept: {again}")
-        before = ~mask
-        show(panel, kept, "p" if strength == 1 else f"{strength} p")
-
-    table = load_breast_cancer().data
-    rates = np.linspace(0, 0.6, table.shape[1])
-    missing = np.array([missing_rates(table, rates, key) for key in range(100)])
-    spread = 2 * np.sqrt(rates * (1 - rates) / len(table))
-    within = np.mean(abs(missing - rates) <= spread)
-    print(f"columns whose rate is within two standard errors, for 100 keys: {within:.1%}")
-    axes = below.subplots()
-    columns = np.arange(len(rates))
-    axes.fill_between(columns, rates - spread, rates + spread, color=BLUE, alpha=0.2, lw=0)
-    axes.plot(columns, rates, color=BLUE, label="p of each column, and two standard errors")
-    axes.plot(columns, missing[0], "o", color=ORANGE, label="missing, with one key")
-    axes.set(xlabel="column of the table", xlim=(-0.5, len(rates) - 0.5), ylim=(-0.03, None))
-    axes.set_ylabel("rate of missing values")
-    axes.yaxis.set_major_formatter("{x:.0%}")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="upper left")
-    save(figure, path)
-
-
-if __name__ == "__main__":
-    main()
+figure = plt.figure(figsize=(9, 4.7), layout="constrained")
+above, below = figure.subfigures(2, 1, height_ratios=(1, 1.6))
+panels = above.subplots(1, 4, subplot_kw={"xticks": [], "yticks": []})
+shown = panels[0].imshow(p, cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
+above.colorbar(shown, ax=panels, ticks=(0, 0.5, 1), pad=0.01)
+panels[0].set_title("p of each pixel")
+for panel, strength, picture in zip(panels[1:], strengths, pictures, strict=True):
+    panel.imshow(picture, interpolation="nearest")
+    panel.set_title("p" if strength == 1 else f"{strength} p")
+axes = below.subplots()
+columns = np.arange(len(rates))
+axes.fill_between(columns, rates - spread, rates + spread, color="#0072B2", alpha=0.2, lw=0)
+axes.plot(columns, rates, color="#0072B2", label="p of each column, and two standard errors")
+axes.plot(columns, missing[0], "o", color="#D55E00", label="missing, with one key")
+axes.set(xlabel="column of the table", xlim=(-0.5, len(rates) - 0.5), ylim=(-0.03, None))
+axes.set_ylabel("rate of missing values")
+axes.yaxis.set_major_formatter("{x:.0%}")
+axes.grid(alpha=0.3)
+axes.legend(frameon=False, loc="upper left")
+plt.show()
