@@ -12,13 +12,14 @@ workers. The images are faces of 25 x 25 pixels, in the wheel of scikit-image.
 # %%
 # A data set that drops 30 % of the patches of a face: 5 x 5 patches, whose 5 x 5 pixels share a
 # decision. ``rng`` is a generator, or None for the process's own stream, or a key from which one is
-# folded for each epoch and item. With an item comes the number of the worker that made it.
+# folded for each epoch and item. With an item comes the number of the worker that made it. (To
+# PyTorch's loader, any object that has a length and items is a data set.)
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from skimage import data
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data import DataLoader, get_worker_info
 
 import fastdrop
 from fastdrop.torch import seed_worker
@@ -35,7 +36,7 @@ def drop_patches(face, rng):
     return patches.reshape(25, 25)
 
 
-class Faces(Dataset):
+class Faces:
     """Faces with dropped patches."""
 
     def __init__(self, rng):
