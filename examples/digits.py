@@ -71,8 +71,8 @@ def train(seed, p_input, p_hidden, step_size, *, epochs=30, batch=32):
     training, validation = np.split(split_rng.permutation(development), [400])
     weights = []
     for fan_in, fan_out in itertools.pairwise((64, 256, 256, 10)):
-        weight = weight_rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))
-        weights.append(np.pad(weight, ((0, 1), (0, 0))).astype(np.float32))  # biases are 0 at first
+        drawn = weight_rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))
+        weights.append(np.pad(drawn, ((0, 1), (0, 0))).astype(np.float32))  # biases are 0 at first
     keys = fastdrop.Key(seed).spawn(3)
     rates = (p_input, p_hidden, p_hidden)
     dropouts = [fastdrop.Dropout(p, rng=key) for p, key in zip(rates, keys, strict=True)]
@@ -86,13 +86,13 @@ def train(seed, p_input, p_hidden, step_size, *, epochs=30, batch=32):
         for start in range(0, len(order), batch):
             part = order[start : start + batch]
             inputs, logits = forward(weights, dropouts, images[part])
-            grad = np.exp(logits - logits.max(axis=1, keepdims=True))
-            grad /= grad.sum(axis=1, keepdims=True)  # softmax; cross-entropy's gradient:
-            grad[np.arange(len(part)), labels[part]] -= 1
-            grad /= len(part)
+            error = np.exp(logits - logits.max(axis=1, keepdims=True))
+            error /= error.sum(axis=1, keepdims=True)  # softmax; cross-entropy's gradient:
+            error[np.arange(len(part)), labels[part]] -= 1
+            error /= len(part)
             steps += 1
             rate = step_size * (1 - epoch / epochs) / (1 - 0.9**steps)
-            grads = backward(weights, dropouts, inputs, grad)
+            grads = backward(weights, dropouts, inputs, error)
             for weight, grad, mean, square in zip(weights, grads, means, squares, strict=True):
                 mean += 0.1 * (grad - mean)
                 square += 0.001 * (grad * grad - square)
