@@ -1,8 +1,8 @@
-"""Turn the figures of the other programs, which figures/ keeps, into tables and a picture.
+"""Turn the figures of the other programs, which figures/ keeps, into tables and pictures.
 
-    python benchmarks/report.py --write                     # the tables of README.md and docs/
-    python benchmarks/report.py --check                     # exit with 1 if they are not up to date
-    python benchmarks/report.py --picture docs/peers.png    # needs matplotlib
+    python benchmarks/report.py --write       # the tables of docs/performance.md
+    python benchmarks/report.py --check       # exit with 1 if they are not up to date
+    python benchmarks/report.py --pictures    # docs/bars.svg and docs/peers.png; needs matplotlib
 
 A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. Losses are kept.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TABLE_SIZES = [2**10, 2**16, 2**20, 2**26]
-README_SIZES = [2**20, 2**26]  # in the caches, and in memory
+SUMMARY_SIZES = [2**20, 2**26]  # in the caches, and in memory
 WHEN = ["awake", "asleep"]
 SLOW = 1.1  # a default call beside the best team
 OURS = "fastdrop, out="
@@ -63,7 +63,7 @@ def ratio(value: float) -> str:
 def peers_summary(data: dict) -> str:
     """Write a row per library: its time at the sizes and numbers of threads that tell most."""
     every = nanoseconds(data)
-    places = [(threads, size) for threads in (1, 2) for size in README_SIZES]
+    places = [(threads, size) for threads in (1, 2) for size in SUMMARY_SIZES]
     header = [f"{name_size(n)}, {k} thread{'s' if k > 1 else ''}" for k, n in places]
     rows = []
     for library, figures in every.items():
@@ -140,8 +140,8 @@ def tables() -> dict[str, dict[str, str]]:
     """Return the tables of each page, by the names of their markers."""
     peers, threads = load("peers-xeon"), load("threads-16")
     return {
-        "README.md": {"peers": peers_summary(peers)},
         "docs/performance.md": {
+            "summary": peers_summary(peers),
             "limits-zen5": limits_table(load("limits-zen5")),
             "limits-xeon": limits_table(load("limits-xeon")),
             "peers": peers_table(peers),
@@ -160,7 +160,37 @@ def fill(page: str, text: str, blocks: dict[str, str]) -> str:
     return pattern.sub(lambda match: f"{match[1]}{blocks[match[2]]}{match[3]}", text)
 
 
-def draw(data: dict, path: str) -> None:
+def draw_bars(data: dict, path: Path) -> None:
+    """Draw the time per element of 1 Mi elements on one thread, a bar per library.
+
+    The background is transparent and the text grey, for light pages and for dark ones.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    every = nanoseconds(data)
+    times = {name: figures[1, 2**20] for name, figures in every.items() if name != "np.copyto"}
+    times["np.multiply, no dropout"] = times.pop(MULTIPLY)
+    names = sorted(times, key=lambda name: -times[name])
+    grey = "#7a828c"
+    colors = ["crimson" if name.startswith("fastdrop") else "#9aa7b5" for name in names]
+    colors[names.index("np.multiply, no dropout")] = grey
+    with mpl.rc_context({"svg.hashsalt": "fastdrop", "font.size": 11, "axes.titlesize": 11}):
+        figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+        axes = figure.subplots()
+        bars = axes.barh(names, [times[name] for name in names], color=colors, height=0.72)
+        labels = [f"{times[name]:.{2 if times[name] < 1 else 1}f}" for name in names]
+        axes.bar_label(bars, labels, padding=4, color=grey)
+        axes.tick_params(length=0, colors=grey, labelbottom=False)
+        for label, color in zip(axes.get_yticklabels(), colors, strict=True):
+            label.set_color(color if color == "crimson" else grey)
+        axes.spines[:].set_visible(False)
+        axes.margins(x=0.09, y=0.01)
+        axes.set_title("1 Mi float32 on one thread: ns per element", color=grey)
+        figure.savefig(path, transparent=True, metadata={"Date": None})
+
+
+def draw_lines(data: dict, path: Path) -> None:
     """Draw the time per element over the number of elements, one line per library."""
     from matplotlib.figure import Figure
 
@@ -204,7 +234,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="put the tables into the pages")
     parser.add_argument("--check", action="store_true", help="fail if a page has other tables")
-    parser.add_argument("--picture", help="file for the picture")
+    parser.add_argument(
+        "--pictures", action="store_true", help="draw the pictures of the libraries"
+    )
     options = parser.parse_args()
     for page, blocks in tables().items():
         path = ROOT / page
@@ -216,8 +248,9 @@ def main() -> None:
             sys.exit(
                 f"the tables of {page} are not those of benchmarks/figures: run report.py --write"
             )
-    if options.picture:
-        draw(load("peers-xeon"), options.picture)
+    if options.pictures:
+        draw_bars(load("peers-xeon"), ROOT / "docs" / "bars.svg")
+        draw_lines(load("peers-xeon"), ROOT / "docs" / "peers.png")
 
 
 if __name__ == "__main__":
