@@ -1,4 +1,4 @@
-"""The README's Python and the calls of its table run, and its numbers are those of the code."""
+"""The code of the README and of the guide's pages runs, and their numbers are those of the code."""
 
 import re
 from pathlib import Path
@@ -12,15 +12,18 @@ import fastdrop
 from fastdrop import _core, cpu
 
 ROOT = Path(__file__).parents[1]
+PYTHON = r"^```python\n(.*?)^```$"
 README = (ROOT / "README.md").read_text()
-PERFORMANCE = (ROOT / "docs" / "performance.md").read_text()
-TABLE = README.partition("| to | call |\n")[2].partition("\n\n")[0]
+GUIDE, SETTINGS, PERFORMANCE = (
+    (ROOT / "docs" / f"{page}.md").read_text() for page in ("guide", "settings", "performance")
+)
+TABLE = GUIDE.partition("| to | call |\n")[2].partition("\n\n")[0]
 CALLS = [call for call in re.findall("`([^`]+)`", TABLE) if call[-1] == ")" or call[-1] == "]"]
 
 
 def run_example() -> dict[str, Any]:
     """Run the README's one block of Python; return its variables."""
-    (block,) = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    (block,) = re.findall(PYTHON, README, re.DOTALL | re.MULTILINE)
     names: dict[str, Any] = {}
     exec(block, names)
     return names
@@ -46,11 +49,36 @@ def test_the_calls_of_the_table_run(call):
 def test_the_prose_has_the_numbers_of_the_code():
     least = f"{_core.PARALLEL_MIN_SIZE >> 10} Ki elements"
     assert _core.PARALLEL_MIN_SIZE % 2**10 == 0
-    for page in (README, PERFORMANCE):
+    for page in (SETTINGS, PERFORMANCE):
         assert least in page
     assert f"more than {_core.MAX_THREADS} " in str(fastdrop.set_num_threads.__doc__).lower()
 
 
-def test_the_readme_names_every_cpu_level():
+def test_the_settings_name_every_cpu_level():
     for level in cpu.available:
-        assert re.search(rf"\b{level}`", README)
+        assert re.search(rf"\b{level}`", SETTINGS)
+
+
+@pytest.mark.parametrize("page", ["masks", "options", "layers"])
+def test_the_code_of_a_page_of_the_guide_runs(page):
+    blocks = re.findall(
+        PYTHON, (ROOT / "docs" / f"{page}.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert any("assert " in block for block in blocks)
+    exec("".join(blocks), {})
+
+
+FIRST_STEPS = re.findall(
+    PYTHON, (ROOT / "docs" / "getting-started.md").read_text(), re.DOTALL | re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("block", FIRST_STEPS)
+def test_the_first_steps_run_each_by_itself(block):
+    exec(block, {})
+
+
+def test_the_reference_lists_every_public_name():
+    page = (ROOT / "docs" / "api.md").read_text()
+    listed = re.findall(r"^ {3}(\w+)$|py:data:: (\w+)$", page, re.MULTILINE)
+    assert sorted(first or second for first, second in listed) == sorted(fastdrop.__all__)
