@@ -27,7 +27,6 @@ nitpicky = True
 nitpick_ignore_regex = [("py:obj", r"\w+"), ("py:obj", r"(numpy|torch|torchvision)\..*")]
 
 autodoc_typehints = "none"  # the sections of the docstrings have the types in words
-autosummary_ignore_module_all = False
 numpydoc_show_class_members = False  # _templates/autosummary/class.rst has them
 
 myst_enable_extensions = ["colon_fence"]
@@ -47,23 +46,42 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "fastdrop"
+html_favicon = html_logo = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_sourcelink_suffix = ""
+html_show_sourcelink = False
+html_sidebars = {  # pages without pages below them
+    page: [] for page in ("getting-started", "performance", "reliability", "mask-format")
+}
+html_show_sphinx = False
 html_theme_options = {
+    "logo": {"text": "fastdrop"},
+    "navbar_persistent": ["search-button"],
+    "header_links_before_dropdown": 6,
     "show_prev_next": False,
-    "secondary_sidebar_items": ["page-toc"],
+    "footer_end": [],
 }
 
 
 def link_for_the_site(app, name, text):
-    """Let links of a page lead to the pages that the site makes of files outside of docs/."""
+    """Let links that name files lead to the pages of the site, and show the titles of pages."""
     text[0] = re.sub(
         r"\]\(\.\./examples/(?!onnx_dropout)(\w+)\.py\)", r"](gallery/\1.rst)", text[0]
     )
-    text[0] = re.sub(r"\]\(\.\./(CONTRIBUTING|CHANGELOG)\.md", r"](\1.md", text[0])
+    text[0] = re.sub(
+        r"\]\(\.\./(CONTRIBUTING|CHANGELOG)\.md",
+        lambda link: f"]({link[1].lower()}.md",
+        text[0],
+    )
+    text[0] = re.sub(r"\[([\w-]+\.md)\]\(\1", r"[](\1", text[0])
+
+
+def link_from_docstrings(app, what, name, thing, options, lines):
+    """Make links of the pages that docstrings name."""
+    lines[:] = [re.sub(r"``docs/([\w-]+)\.md``", r":doc:`/\1`", line) for line in lines]
 
 
 def setup(app):
     """Connect what the site adds to Sphinx."""
     app.connect("source-read", link_for_the_site)
+    app.connect("autodoc-process-docstring", link_from_docstrings)
