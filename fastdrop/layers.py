@@ -294,6 +294,9 @@ class FeatureAlphaDropout(Layer):
 
     _drop = staticmethod(feature_alpha_dropout)
 
+    def __init__(self, p: Probability = 0.5, inplace: bool = False, *, rng: RNGLike = None) -> None:
+        super().__init__(p, inplace, rng=rng)
+
     @staticmethod
     def _pass_back(grad: NDArray[Any], p: float, training: bool, rng: RNGLike) -> Any:
         return _alpha_slope(grad, p, training, rng, feature_noise(grad))

@@ -39,6 +39,12 @@ def test_defaults_and_repr_are_those_of_torch(kind):
     assert repr(make(0.2, True)) == f"{make.__name__}(p=0.2, inplace=True)"
 
 
+def test_an_option_that_a_layer_has_not_is_refused(kind):
+    make, _, _ = kind
+    with pytest.raises(TypeError, match="unexpected keyword argument 'wrong'"):
+        make(wrong=1)
+
+
 def test_forward_is_the_function_under_the_folded_key(kind, real_dtype):
     make, function, shape = kind
     x = np.random.default_rng(0).standard_normal(shape).astype(real_dtype)
