@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
+import mmap
 import threading
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -30,6 +33,22 @@ NUMERIC = REAL | {torch.complex64, torch.complex128}
 
 # The words of a key are draws of torch.randint, which leaves out the highest.
 HIGH = 2**63 - 1
+
+
+# Elements from which a result asks for huge pages: 4 MiB of float32, where NumPy begins too.
+LARGE = 2**20
+
+
+def _find_madvise() -> Callable[[int, int, int], int] | None:
+    """Return the function of the system by which huge pages are asked for."""
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return None
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return madvise
+
+
+_madvise = _find_madvise()
 
 
 def takes(x: torch.Tensor, kind: Kind) -> bool:
@@ -75,9 +94,12 @@ def compute(
     kind: Kind,
 ) -> torch.Tensor:
     """Drop elements of x into `out`, which may be x."""
+    size = x.numel()
+    if size >= LARGE and out is not x:
+        ask_for_huge_pages(out)
     target = as_array(out)
     source = target if out is x else as_array(x.resolve_conj().resolve_neg())
-    threads = team(x.numel())
+    threads = team(size)
     if kind == "dropout":
         _core.dropout(
             source,
@@ -104,6 +126,17 @@ def compute(
             source, p, True, False, key, target, noise_shape, gradient, 0, False, threads
         )
     return out
+
+
+def ask_for_huge_pages(x: torch.Tensor) -> None:
+    """Let memory that was not used yet come in pages of 2 MiB, as NumPy does for its own arrays.
+
+    To get 64 MiB in pages of 4 KiB takes ten times as long as to drop their elements.
+    """
+    if _madvise is not None:
+        begin = -(-x.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+        end = (x.data_ptr() + x.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE
+        _madvise(begin, end - begin, mmap.MADV_HUGEPAGE)  # advice: a failure has no meaning
 
 
 def team(size: int) -> int | None:
