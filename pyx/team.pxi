@@ -48,7 +48,11 @@ cdef void run_member(
 cdef double run_team(
     units_function run_units, const void *job, Py_ssize_t units, int size
 ) noexcept nogil:
-    """Share units out to a team; return the seconds of one thread at the fastest member's rate."""
+    """Share units out to a team; return the seconds of one thread at the fastest member's rate.
+
+    All `size` threads are woken, also those that no unit is left for: GNU OpenMP ends the threads
+    by which a team is smaller than the one before, and starts new ones for the next.
+    """
     cdef:
         Team team
         int member
@@ -60,8 +64,9 @@ cdef double run_team(
         team.share[member].end = units * (member + 1) // team.size
         team.core[member] = -1
     team.core[0] = fd_core()
-    for member in prange(team.size, num_threads=team.size, schedule="static", chunksize=1):
-        run_member(run_units, job, &team, member)
+    for member in prange(size, num_threads=size, schedule="static", chunksize=1):
+        if member < team.size:
+            run_member(run_units, job, &team, member)
     for member in range(team.size):
         best = min(best, team.rate[member])
     return best * units
