@@ -86,8 +86,15 @@ cpdef object as_thread_count(value, str name):
 
 
 cpdef int team_size(num_threads, Py_ssize_t size) except -1:
-    """Return the number of threads for a call on `size` elements with this `num_threads=`."""
-    cdef Py_ssize_t blocks = (size + FD_BLOCK - 1) // FD_BLOCK
+    """Return the number of threads for a call on `size` elements with this `num_threads=`.
+
+    A few blocks get the team of all default calls, even if it has more threads than they need.
+    Where the team of a call is smaller than that before, GNU OpenMP ends the other threads, and to
+    start them anew takes longer than a short call.
+    """
+    cdef:
+        Py_ssize_t blocks = (size + FD_BLOCK - 1) // FD_BLOCK
+        int limit
 
     if num_threads is not None:
         num_threads = as_thread_count(num_threads, "num_threads")
@@ -95,7 +102,10 @@ cpdef int team_size(num_threads, Py_ssize_t size) except -1:
         return 1
     if blocks <= 1:
         return 1
-    return <int> min(<Py_ssize_t> team_limit(num_threads), blocks)
+    limit = team_limit(num_threads)
+    if limit > blocks and num_threads is not None:
+        return <int> min(<Py_ssize_t> limit, max(blocks, <Py_ssize_t> team_limit(None)))
+    return limit
 
 
 cdef int set_team(KernelArgs *args, num_threads, Py_ssize_t size) except -1:

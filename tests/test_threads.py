@@ -69,14 +69,20 @@ def test_team_sizes(setting):
     assert team_size(None, _core.PARALLEL_MIN_SIZE) == most
     assert team_size(None, _core.PARALLEL_MIN_SIZE - 1) == 1
     assert team_size(3, block) == 1
-    assert team_size(3, block + 1) == min(2, most)
+    assert team_size(3, block + 1) == min(3, most)
     assert team_size(1, 10**9) == 1
     assert team_size(2**100, 10**9) == (_core.MAX_THREADS if _machine.openmp else 1)
 
 
+def test_more_threads_than_default_calls_have_are_no_more_than_blocks(setting):
+    threads._setting = 3
+    teams = [_core.team_size(5, n * _core.BLOCK) for n in (1, 2, 4, 9)]
+    assert teams == ([1, 3, 4, 5] if _machine.openmp else [1] * 4)
+
+
 @needs_openmp
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="no list of threads")
-@pytest.mark.parametrize("smaller", ["1024, order='F'"])
+@pytest.mark.parametrize("smaller", ["1024, order='F'", "8 * 2**14", "2 * 2**14"])
 def test_calls_of_any_size_and_order_keep_the_threads(smaller, run_python):
     """GNU OpenMP ends the threads that a smaller team leaves out. To start them takes 0.2 ms."""
     script = f"""
