@@ -168,13 +168,13 @@ def draw_bars(data: dict, path: Path) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    every = nanoseconds(data)
-    times = {name: figures[1, 2**20] for name, figures in every.items() if name != "np.copyto"}
-    times["np.multiply, no dropout"] = times.pop(MULTIPLY)
+    times = {name: figures[1, 2**20] for name, figures in nanoseconds(data).items()}
+    del times["np.copyto"]
+    multiply, grey = "np.multiply, no dropout", "#7a828c"
+    times[multiply] = times.pop(MULTIPLY)
     names = sorted(times, key=lambda name: -times[name])
-    grey = "#7a828c"
     colors = ["crimson" if name.startswith("fastdrop") else "#9aa7b5" for name in names]
-    colors[names.index("np.multiply, no dropout")] = grey
+    colors[names.index(multiply)] = grey
     with mpl.rc_context({"svg.hashsalt": "fastdrop", "font.size": 11, "axes.titlesize": 11}):
         figure = Figure(figsize=(6.4, 3.4), layout="constrained")
         axes = figure.subplots()

@@ -5,7 +5,6 @@ import re
 import fastdrop
 
 project = "fastdrop"
-author = "the fastdrop developers"
 copyright = "the fastdrop developers"
 version = release = fastdrop.__version__
 

@@ -30,11 +30,6 @@ def test_every_file_that_is_named_exists(named):
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
-def test_every_page_that_is_linked_exists(page):
-    links = re.findall(r"\]\(([^)#]+)", page)
-    assert [link for link in links if not (PAGE.parent / link).exists()] == []
-
-
 @pytest.mark.parametrize("folder", ["fastdrop", "pyx"])
 def test_every_source_file_is_named(folder, named):
     kinds = (".h", ".pxd", ".pxi", ".py", ".pyi", ".pyx")

@@ -45,3 +45,19 @@ def test_the_changelog_has_the_sections_of_keep_a_changelog():
     for release in releases:
         sections = re.findall("^### (.*)$", release, re.MULTILINE)
         assert sections == [kind for kind in kinds if kind in sections]
+
+
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=lambda page: page.name
+)
+def test_every_file_that_a_page_links_exists(page):
+    text = re.sub(r"^```.*?^```|`[^`\n]+`", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    links = re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_test_that_holds_a_promise_exists():
+    text = (ROOT / "docs" / "reliability.md").read_text()
+    files = re.findall(r"`(?:tests/)?([\w*]+\.py)`", text)
+    assert len(files) > 12
+    assert [file for file in files if not list((ROOT / "tests").glob(file))] == []
