@@ -133,7 +133,7 @@ def dropout1d(
            [2., 2., 2., 2.]])
     """
     x = _core.as_array(x, inplace)
-    shape, axis = _channel_noise(x, "dropout1d", "L")
+    shape, axis = channel_noise(x, "dropout1d", "L")
     return _core.dropout(
         x,
         p,
@@ -224,7 +224,7 @@ def dropout2d(
            [2., 2., 0., 0.]])
     """
     x = _core.as_array(x, inplace)
-    shape, axis = _channel_noise(x, "dropout2d", "H, W")
+    shape, axis = channel_noise(x, "dropout2d", "H, W")
     return _core.dropout(
         x,
         p,
@@ -314,7 +314,7 @@ def dropout3d(
            [2., 2., 0., 0.]])
     """
     x = _core.as_array(x, inplace)
-    shape, axis = _channel_noise(x, "dropout3d", "D, H, W")
+    shape, axis = channel_noise(x, "dropout3d", "D, H, W")
     return _core.dropout(
         x,
         p,
@@ -336,7 +336,7 @@ def dropout3d(
     )
 
 
-def _channel_noise(x: NDArray[Any], name: str, axes: str) -> tuple[tuple[int | None, ...], int]:
+def channel_noise(x: NDArray[Any], name: str, axes: str) -> tuple[tuple[int | None, ...], int]:
     """Return the noise shape and the axis of the channels, whose own axes are the last, `axes`."""
     shape, inner = _core.as_base_array(x).shape, len(axes.split())
     if len(shape) not in (inner + 1, inner + 2):

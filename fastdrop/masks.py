@@ -174,7 +174,7 @@ def keep_mask(
            [ True, False, False, False]])
     """
     result: NDArray[Any] = _core.keep_mask(
-        _check_shape(shape),
+        check_shape(shape),
         p,
         rng,
         out,
@@ -298,7 +298,8 @@ def apply_mask(
     return result
 
 
-def _check_shape(shape: SupportsIndex | Sequence[SupportsIndex]) -> tuple[int, ...]:
+def check_shape(shape: SupportsIndex | Sequence[SupportsIndex]) -> tuple[int, ...]:
+    """Return the shape of a mask as a tuple of ints; reject anything else."""
     try:
         entries = shape if np.iterable(shape) else (shape,)
         result = tuple(as_index(n, "shape") for n in entries)
