@@ -13,7 +13,7 @@ import memory
 import numpy as np
 import pytest
 import reference
-from arrays import assert_refused, assert_same_bytes, awkward_numbers
+from arrays import assert_refused, assert_same_bytes, awkward_numbers, quiet
 from case_options import SOME_P, part_of
 from cases import DTYPES, LARGE, MASKS, TARGETS, check_all, chunk, chunks, draw_case
 
@@ -77,15 +77,6 @@ def of_block(array, block):
     return array[
         tuple(at if n > 1 else slice(None) for n, at in zip(array.shape, own, strict=True))
     ]
-
-
-def quiet(x):
-    """Make signaling NaNs quiet: a block of which each p is 0 is not scaled, but the whole is."""
-    if x.dtype.kind not in "fc":
-        return x
-    parts = x.view(x.real.dtype)
-    with np.errstate(invalid="ignore"):
-        return (parts * parts.dtype.type(1)).view(x.dtype)
 
 
 def drawn_array(rng):
