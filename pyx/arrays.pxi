@@ -135,9 +135,10 @@ cdef int check_in_memory(x, str name) except -1:
         lazy = callable(graph) and graph() is not None
         load = f"np.asarray({name}.compute())"
     if lazy:
+        blocks = ", or call fastdrop.dask, which computes its blocks" if path.startswith("dask.array.") else ""
         raise TypeError(
             f"{name} is a {path}, which is lazy, chunked or stored: pass {load} to load all of it, "
-            "or some of its rows at a time, each time with their offset="
+            f"or some of its rows at a time, each time with their offset={blocks}"
         )
     return 0
 

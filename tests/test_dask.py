@@ -493,6 +493,13 @@ def test_sparse_blocks_are_refused_and_the_way_out_works():
     )
 
 
+def test_numpys_functions_name_this_module_to_who_passes_a_dask_array():
+    with pytest.raises(
+        TypeError, match=r"lazy, chunked or stored: pass np\.asarray.*fastdrop\.dask"
+    ):
+        fastdrop.dropout(da.ones(3))
+
+
 @pytest.mark.parametrize(
     "state",
     ['sys.modules["dask"] = None', 'import dask; dask.__version__ = "2024.8.2"'],
