@@ -32,7 +32,7 @@ def fresh():
     torch._dynamo.reset()
 
 
-class Network(torch.nn.Module):
+class Network(torch.nn.Module):  # type: ignore[name-defined]
     """Two linear layers, each with dropout behind it."""
 
     def __init__(self, make=fastdrop.torch.Dropout):

@@ -78,7 +78,7 @@ def test_modules_that_drop_within():
     lstm = nn.LSTM(16, 16, num_layers=2, dropout=0.5, batch_first=True)
     gru = nn.GRU(16, 16, num_layers=2, dropout=0.5, batch_first=True)
     for module in (encoder, lambda x: attention(x, x, x), lstm, gru):
-        drawn = []
+        drawn: list[int] = []
         core = fastdrop._core.dropout
         fastdrop._core.dropout = lambda *a, core=core, drawn=drawn: drawn.append(1) or core(*a)
         try:

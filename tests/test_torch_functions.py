@@ -219,7 +219,7 @@ def test_paths_of_a_tensor_that_the_core_does_not_take(monkeypatch):
         assert set(y.unique().tolist()) == {0.0, 2.0}
 
 
-class Logged(torch.Tensor):
+class Logged(torch.Tensor):  # type: ignore[name-defined]
     """A subclass that overrides PyTorch's functions and counts them."""
 
     calls: list = []  # noqa: RUF012 # one for all, on purpose
@@ -292,7 +292,7 @@ def test_the_number_of_threads_is_pytorchs(monkeypatch):
 
 
 def test_threads_that_share_the_generator_have_masks_of_their_own():
-    results = [[] for _ in range(4)]
+    results: list[list[bytes]] = [[] for _ in range(4)]
 
     def work(mine):
         for _ in range(50):
