@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import reference
+from arrays import awkward_numbers
 
 import fastdrop
 
@@ -35,6 +37,13 @@ def dtype(request):
 def real_dtype(request):
     """Give each real dtype whose elements can be scaled."""
     return reference.dtype_of(request.param)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Give a .npy file to drop."""
+    np.save(tmp_path / "x.npy", awkward_numbers((300, 70)))
+    return tmp_path / "x.npy"
 
 
 @pytest.fixture(scope="session")

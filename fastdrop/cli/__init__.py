@@ -1,0 +1,1 @@
+"""The commands of `fastdrop`; `fastdrop/__main__.py` declares and starts them."""

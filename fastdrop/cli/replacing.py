@@ -1,0 +1,54 @@
+"""A file or folder that is replaced as a whole, by one that is complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def failing_as(path: Path, what: str) -> Iterator[None]:
+    """Raise errors of the system as one that names this path, and what cannot be done to it."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{path} cannot be {what}: {error.strerror or error}") from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the name of a new file or folder that takes the place of the one at the path in the end.
+
+    A file is replaced at once. A folder is moved aside first, which leaves a moment in which there
+    is none.
+    """
+    target = Path(os.path.realpath(path))  # a link stays
+    if not target.parent.is_dir():
+        raise ValueError(f"{path}: there is no folder {target.parent}: create it first")
+    with failing_as(path, "written"):
+        # In a folder of its own the new file needs no unused name, and the umask gives its mode.
+        temporary = tempfile.TemporaryDirectory(prefix=".fastdrop-", dir=target.parent)
+    with temporary:
+        part = Path(temporary.name, "part")
+        yield part
+        with failing_as(path, "written"):
+            if target.exists():
+                shutil.copymode(target, part)
+            if target.is_dir():
+                replace_folder(part, target, Path(temporary.name, "old"))
+            else:
+                os.replace(part, target)
+
+
+def replace_folder(part: Path, target: Path, old: Path) -> None:
+    """Move the folder at `target` to `old`, and `part` to its place, or leave it where it was."""
+    os.replace(target, old)
+    try:
+        os.replace(part, target)
+    except BaseException:
+        os.replace(old, target)
+        raise
