@@ -1,5 +1,6 @@
 """The command fastdrop: its commands but apply, its help, and its streams."""
 
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ from arrays import assert_same_bytes
 
 import fastdrop
 from fastdrop.__main__ import main
-from fastdrop.cli import timing
+from fastdrop.cli import bench, timing
 
 
 def test_demo_shows_build_example_and_times(capsys):
@@ -54,9 +55,104 @@ def test_demo_says_what_is_seen_and_ends_with_the_measured_ratios(
     assert "help(fastdrop.dropout)" in following
 
 
+def test_info_shows_the_build_and_the_versions(capsys):
+    assert main(["info"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    config = fastdrop.show_config("dicts")
+    assert f"cpu level: {config['cpu_level']}" in lines
+    assert f"numpy: {np.__version__}" in lines
+    assert any(line.startswith("python: CPython 3.") for line in lines)
+
+    assert main(["info", "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert described["compiler"] == config["compiler"]
+    assert described["cpu_levels"] == list(config["cpu_levels"])
+    assert described["packages"]["numpy"] == np.__version__
+    assert described["processors"] >= 1
+
+
+def test_info_names_what_is_not_installed(monkeypatch, capsys):
+    monkeypatch.setattr("fastdrop.cli.info.PACKAGES", ("numpy", "no-such-package"))
+    assert main(["info"]) == 0
+    assert "no-such-package: not installed\n" in capsys.readouterr().out
+    assert main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["packages"]["no-such-package"] is None
+
+
+@pytest.fixture
+def quick_bench(monkeypatch):
+    """Have bench time two small sizes for a moment."""
+    monkeypatch.setattr(bench, "SIZES", (2**10, 2**14))
+    monkeypatch.setattr(bench, "SECONDS", 0.0)
+
+
+def test_bench_prints_a_table(quick_bench, capsys):
+    assert main(["bench", "--threads", "1"]) == 0
+    printed = capsys.readouterr().out
+    rows = re.findall(r"^ +([\d,]+)((?: +[\d.]+){4})$", printed, re.MULTILINE)
+    assert [size for size, _ in rows] == ["1,024", "16,384"]
+    assert all(float(time) > 0 for _, times in rows for time in times.split())
+    assert "fastdrop.dropout(x, 0.1, out=y), on up to 1\n" in printed
+
+
+def test_bench_prints_json(quick_bench, capsys):
+    assert main(["bench", "--json", "--threads", "2"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [row["elements"] for row in figures["rows"]] == [2**10, 2**14]
+    assert all(row[name] > 0 for row in figures["rows"] for name in timing.COLUMNS)
+    assert figures["threads"] == 2
+    assert figures["config"]["cpu_level"] == fastdrop.show_config("dicts")["cpu_level"]
+
+
+def test_bench_draws_a_picture(quick_bench, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    assert main(["bench", "--plot", str(tmp_path / "times.png")]) == 0
+    assert (tmp_path / "times.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["bench", "--plot", str(tmp_path / "times.svg")]) == 0
+    picture = (tmp_path / "times.svg").read_text()
+    assert "<svg" in picture
+
+
+def test_bench_knows_before_the_work_that_a_picture_cannot_be_drawn(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(timing, "time_per_element", None)  # not callable
+    for name, message in (
+        ("times.docx", "name a file of one of the types"),
+        ("absent/times.png", f"there is no folder {tmp_path / 'absent'}: create it first"),
+    ):
+        assert main(["bench", "--plot", str(tmp_path / name)]) == 1
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith(f"fastdrop: {tmp_path / name}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "message"),
+    [
+        ("matplotlib.figure", ["--plot", "x.png"], "needs the package matplotlib: python -m pip"),
+        ("torch", ["--torch"], "--torch needs PyTorch: python -m pip install torch"),
+    ],
+)
+def test_bench_says_what_to_install(monkeypatch, capsys, module, options, message):
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main(["bench", *options]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_bench_times_pytorch_if_asked(quick_bench, capsys):
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    try:
+        assert main(["bench", "--json", "--torch"]) == 0
+    finally:
+        torch.set_num_threads(before)
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert all(row["PyTorch"] > 0 for row in rows)
+
+
 @pytest.mark.parametrize("threads", ["0", "-1", "two", "1.5"])
 def test_threads_are_a_number_of_one_or_more(capsys, threads):
-    for command in (["apply", "x.npy", "y.npy"],):
+    for command in (["bench"], ["apply", "x.npy", "y.npy"]):
         with pytest.raises(SystemExit) as error:
             main([*command, f"--threads={threads}"])
         assert error.value.code == 2
@@ -115,7 +211,7 @@ def test_demo_bears_a_reader_that_has_seen_enough():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="of POSIX shells")
-@pytest.mark.parametrize("command", ["demo"])
+@pytest.mark.parametrize("command", ["info", "demo"])
 def test_a_closed_or_full_output_is_one_line_and_status_1(tmp_path, command):
     for redirection, message in (
         (">&-", "standard output is closed: "),

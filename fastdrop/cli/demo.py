@@ -42,5 +42,6 @@ def demo(options: argparse.Namespace) -> None:
         f"as fastdrop,\nand np.multiply {multiply:.3g} times as long.\n"
         "\nTo try next:\n"
         "  fastdrop apply x.npy y.npy -p 0.1                       on a .npy file of yours\n"
+        "  fastdrop bench --plot times.png                         more sizes, as a picture\n"
         "  import fastdrop; help(fastdrop.dropout)                 in Python, outside the source"
     )
