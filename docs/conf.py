@@ -23,7 +23,7 @@ templates_path = ["_templates"]
 # or belong to other packages, of which no list is here: the site builds without a network.
 default_role = "py:obj"
 nitpicky = True
-nitpick_ignore_regex = [("py:obj", r"\w+"), ("py:obj", r"(numpy|torch|torchvision)\..*")]
+nitpick_ignore_regex = [("py:obj", r"\w+"), ("py:obj", r"(dask|numpy|torch|torchvision)\..*")]
 
 autodoc_typehints = "none"  # the sections of the docstrings have the types in words
 numpydoc_show_class_members = False  # _templates/autosummary/class.rst has them

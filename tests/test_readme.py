@@ -76,17 +76,18 @@ FIRST_STEPS = re.findall(
 
 @pytest.mark.parametrize("block", FIRST_STEPS)
 def test_the_first_steps_run_each_by_itself(block):
-    if "import torch" in block:
-        pytest.importorskip("torch")
+    for package in re.findall(r"^import (torch|dask)\b", block, re.MULTILINE):
+        pytest.importorskip(package)
     exec(block, {})
 
 
 @pytest.mark.parametrize(
-    ("page", "package"), [("api", "fastdrop"), ("api-torch", "fastdrop.torch")]
+    ("page", "package"),
+    [("api", "fastdrop"), ("api-dask", "fastdrop.dask"), ("api-torch", "fastdrop.torch")],
 )
 def test_the_reference_lists_every_public_name(page, package):
-    if package == "fastdrop.torch":
-        pytest.importorskip("torch")
+    if package != "fastdrop":
+        pytest.importorskip(package.removeprefix("fastdrop."))
     text = (ROOT / "docs" / f"{page}.md").read_text()
     listed = re.findall(r"^ {3}(\w+)$|py:data:: (\w+)$", text, re.MULTILINE)
     assert sorted(first or second for first, second in listed) == sorted(
