@@ -3,7 +3,7 @@ Image augmentation in place
 ===========================
 
 Pixel, channel and coarse dropout make training images harder, so that a network cannot rely on a
-few pixels, on one color or on one part of an object. Here all three work on a batch of uint8
+few pixels, on one colour or on one part of an object. Here all three work on a batch of uint8
 photos in place, without a copy in floats and without a mask to store. Each image of the batch gets
 decisions of its own, labels get the holes of their images, and a key of 16 bytes brings every
 picture back. The photos are in the wheel of scikit-image.
@@ -39,7 +39,7 @@ photos = np.stack(
 
 # %%
 # Pixel dropout: all channels of a pixel share a decision, which is what the last 1 of
-# ``noise_shape`` says. A dropped pixel gets the mean color of ImageNet. ``scale=False`` leaves the
+# ``noise_shape`` says. A dropped pixel gets the mean colour of ImageNet. ``scale=False`` leaves the
 # others unchanged, and ``inplace=True`` writes into the batch.
 
 MEAN = (124, 116, 104)
@@ -59,7 +59,7 @@ assert (pixels[changed] == MEAN).all()
 assert abs(changed.mean() - 0.3) < 0.01
 
 # %%
-# Channel dropout: ``count=1`` drops exactly one of the three colors of each image. The channels
+# Channel dropout: ``count=1`` drops exactly one of the three colours of each image. The channels
 # come second in ``dropout2d``, so it gets a view in which they do; nothing is copied.
 
 channels = photos.copy()

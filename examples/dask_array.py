@@ -10,7 +10,7 @@ right, and the photo is restored from those that are left.
 """
 
 # %%
-# The photo, of 1411 x 1411 pixels in three colors, in a Zarr array with chunks of 256 x 256 pixels.
+# The photo, 1411 x 1411 pixels in three colours, in a Zarr array with chunks of 256 x 256 pixels.
 
 import tempfile
 from pathlib import Path
@@ -33,8 +33,8 @@ assert x.numblocks == (6, 6, 1)
 
 # %%
 # A pixel at the left edge is dropped with probability 0.5, one at the right edge with 0.99.
-# ``noise_shape`` says that the colors of a pixel share a decision, and ``fill`` that dropped pixels
-# are NaN. Nothing is read or computed yet.
+# ``noise_shape`` says that the colours of a pixel share a decision, and ``fill`` that dropped
+# pixels become NaN. Nothing is read or computed yet.
 
 p = np.linspace(0.5, 0.99, x.shape[1])[:, np.newaxis]
 options = {"noise_shape": (None, None, 1), "scale": False, "fill": np.nan}
@@ -60,7 +60,7 @@ assert np.array_equal(part.compute(), whole[700:710, 700:710], equal_nan=True)
 
 # %%
 # A dropped pixel becomes a mean of the pixels that are left around it. The weights are Gaussians of
-# four widths: the narrowest has nearly all the weight, unless it reaches no pixel. `map_overlap`
+# four widths: the narrowest has nearly all the weight, unless it reaches no pixel. ``map_overlap``
 # gives each chunk a margin of four times the largest width, where the Gaussian is cut off.
 
 

@@ -113,9 +113,9 @@ again = drop_patches(faces[5], fastdrop.Key(7).fold_in(1, 5))
 assert np.array_equal(folded[0][1, 5], again, equal_nan=True)
 
 # %%
-# The color says which worker dropped the patches, and the number says which mask it is.
+# The colour says which worker dropped the patches, and the number says which mask it is.
 
-colors = np.array([(230, 159, 0), (86, 180, 233)]) / 255
+colours = np.array([(230, 159, 0), (86, 180, 233)]) / 255
 
 
 def draw(panels, images, workers):
@@ -124,9 +124,9 @@ def draw(panels, images, workers):
         panels.flat, images.reshape(-1, 25, 25), workers.flat, number_masks(images), strict=True
     ):
         face = np.repeat(image[..., np.newaxis], 3, axis=-1)
-        axes.imshow(np.where(np.isnan(face), colors[worker], face))
+        axes.imshow(np.where(np.isnan(face), colours[worker], face))
         axes.set(xticks=[], yticks=[])
-        axes.spines[:].set(color=colors[worker], linewidth=3)
+        axes.spines[:].set(color=colours[worker], linewidth=3)
         axes.text(0.2, 23.4, number, fontsize=10, bbox={"color": "white", "pad": 1.5})
 
 

@@ -5,7 +5,7 @@ Missing values at a rate for each feature
 How much does a model lose if values are missing, and does the imputer matter? To find out, remove
 values from a table that is complete. In real tables some columns have more holes than others, so p
 is an array here, with a rate for each of 13 measurements of 178 Italian wines (scikit-learn's
-`load_wine`). The holes go into a pipeline that scales, imputes and classifies; its accuracy is
+``load_wine``). The holes go into a pipeline that scales, imputes and classifies; its accuracy is
 cross-validated at each mean rate, with the holes mostly in the columns that tell the three kinds
 of wine apart, or mostly in the others.
 """
@@ -109,7 +109,7 @@ assert min(harmless) > max(harmful) + 0.02
 # At the left the table, turned on its side: holes are white, and beside each measurement is its
 # rate. The lines are means over three keys, and the bands reach from the worst key to the best.
 
-blue, orange, green = "#0072B2", "#D55E00", "#009E73"  # which color-blind people can tell apart
+blue, orange, green = "#0072B2", "#D55E00", "#009E73"  # which colour-blind people can tell apart
 figure, (picture, *panels) = plt.subplots(
     1, 3, figsize=(13, 4.2), layout="constrained", width_ratios=(1.5, 1, 1)
 )
@@ -124,12 +124,12 @@ picture.set_yticks(
 )
 picture.set(title="40% missing, mostly in informative columns", xlabel="178 wines", xticks=[])
 for axes, design in zip(panels, designs, strict=True):
-    for (name, color), marker in zip(
+    for (name, colour), marker in zip(
         zip(imputers, (blue, orange, green), strict=True), "so^", strict=True
     ):
         values = results[design, name]
-        axes.plot(rates, values.mean(axis=1), color=color, marker=marker, label=name)
-        axes.fill_between(rates, values.min(axis=1), values.max(axis=1), color=color, alpha=0.15)
+        axes.plot(rates, values.mean(axis=1), color=colour, marker=marker, label=name)
+        axes.fill_between(rates, values.min(axis=1), values.max(axis=1), color=colour, alpha=0.15)
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.yaxis.set_major_formatter("{x:.0%}")
     axes.set(title=design, xlabel="mean rate of missing values", ylim=(0.75, 1))

@@ -2,8 +2,8 @@
 Training in PyTorch
 ===================
 
-One line, `fastdrop.torch.enable()`, makes all dropout of PyTorch on the CPU fastdrop's: here that
-of a small transformer that reads handwritten digits (scikit-learn's `load_digits`), three modules
+One line, ``fastdrop.torch.enable()``, makes all dropout of PyTorch on the CPU fastdrop's: here that
+of a small transformer that reads handwritten digits (scikit-learn's ``load_digits``), three modules
 and the dropout within attention. The model, the seeds and the training stay as they are. The masks
 are others, as with another seed, so the losses agree but are not equal.
 """
@@ -115,20 +115,20 @@ figure, (curves, bars) = plt.subplots(
     1, 2, figsize=(12, 4.2), layout="constrained", width_ratios=(1.3, 1)
 )
 orange, blue, grey = "#D55E00", "#0072B2", "#999999"
-for losses, color, style, name in zip(
+for losses, colour, style, name in zip(
     (their_losses, our_losses), (orange, blue), ("-", "--"), settings, strict=False
 ):
-    curves.semilogy(range(1, 6), losses.T, color=color, linestyle=style, linewidth=0.8, alpha=0.6)
+    curves.semilogy(range(1, 6), losses.T, color=colour, linestyle=style, linewidth=0.8, alpha=0.6)
     mean = losses.mean(axis=0)
-    curves.semilogy(range(1, 6), mean, color=color, linestyle=style, linewidth=3, label=name)
+    curves.semilogy(range(1, 6), mean, color=colour, linestyle=style, linewidth=3, label=name)
 curves.set(xlabel="epoch", ylabel="training loss", xticks=range(1, 6), title="the same training")
 curves.grid(alpha=0.3)
 curves.legend(frameon=False)
 
 least = min(times.values())
-for (name, seconds), color in zip(times.items(), (orange, blue, grey), strict=True):
-    bars.barh(name, 1e3 * least, color=color)
-    bars.barh(name, 1e3 * (seconds - least), left=1e3 * least, color=color, alpha=0.5, hatch="///")
+for (name, seconds), colour in zip(times.items(), (orange, blue, grey), strict=True):
+    bars.barh(name, 1e3 * least, color=colour)
+    bars.barh(name, 1e3 * (seconds - least), left=1e3 * least, color=colour, alpha=0.5, hatch="///")
     bars.text(1e3 * seconds, name, f" {1e3 * seconds:.1f}", va="center")
 bars.invert_yaxis()
 bars.set(xlabel="milliseconds for a step of training", title="in less time")
