@@ -9,11 +9,8 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="no docs here")
-
-TEXT = PAGE.read_text() if PAGE.exists() else ""
-SECTIONS = [section.partition("\n") for section in TEXT.split("\n## ")[1:]]
+PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
+SECTIONS = [section.partition("\n") for section in PAGE.split("\n## ")[1:]]
 RECIPES = {
     name: "".join(re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE))
     for name, _, section in SECTIONS
@@ -171,7 +168,7 @@ assert np.array_equal(drop(x, 0.5), fastdrop.dropout(x, 0.5, rng=7))
 
 
 def test_the_recipes_are_those_of_the_table():
-    linked = re.findall(r"\]\(#([\w-]+)\)", TEXT.partition("\n## ")[0])
+    linked = re.findall(r"\]\(#([\w-]+)\)", PAGE.partition("\n## ")[0])
     assert [name.lower().replace(" ", "-").replace(".", "") for name in RECIPES] == linked
     assert set(CLAIMS) <= set(RECIPES)
     assert all(RECIPES.values())
