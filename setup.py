@@ -7,8 +7,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from glob import glob
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import Cython
@@ -29,6 +31,9 @@ LEVELS = {"avx512": AVX512, "avx2": AVX2, "baseline": []}
 OPTIMIZE = ["-O3", "-ffp-contract=off"]
 # Compile and link arguments: GNU and LLVM, and Apple's clang beside a libomp.
 OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
+
+# The limited API of Python 3.11, the first whose stable ABI has buffers. That of 3.12 is no faster.
+LIMITED_API = {"macro": ("Py_LIMITED_API", "0x030B0000"), "tag": "cp311"}
 
 # What compilers read from the environment. CC, CFLAGS and the like are in the commands.
 ENVIRONMENT = [
@@ -66,6 +71,14 @@ def fail(message):
     raise SystemExit(f"error: {message}")
 
 
+def wants(variable):
+    """Return whether an environment variable is 1; it must be 0, 1 or unset."""
+    value = os.environ.get(variable, "")
+    if value not in ("", "0", "1"):
+        fail(f"{variable} must be 0 or 1, not {value!r}")
+    return value == "1"
+
+
 class Build(build):
     """Compile before anything is copied, and keep files of earlier builds out of the wheel."""
 
@@ -95,13 +108,16 @@ class BuildKernels(build_ext):
         self.compile_all, self.force = self.force, True
 
     def run(self):
-        """Build; in place, delete levels that are left out now but were built before."""
+        """Build; in place, delete what was left out or is of another ABI and would be imported."""
         described = list(self.extensions)
         super().run()
         if self.inplace:
             for extension in described:
-                if extension not in self.extensions:
-                    Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+                built = Path(self.get_ext_fullpath(extension.name))
+                for suffix in EXTENSION_SUFFIXES:
+                    path = built.with_name(f"{extension.name.rpartition('.')[2]}{suffix}")
+                    if path != built or extension not in self.extensions:
+                        path.unlink(missing_ok=True)
 
     def build_extensions(self):
         """Probe, choose the flags, then translate and compile the modules that changed."""
@@ -183,15 +199,13 @@ class BuildKernels(build_ext):
 
     def find_openmp(self):
         """Return the first arguments with which OpenMP compiles and links, or empty lists."""
-        required = os.environ.get("FASTDROP_REQUIRE_OPENMP", "")
-        if required not in ("", "0", "1"):
-            fail(f"FASTDROP_REQUIRE_OPENMP must be 0 or 1, not {required!r}")
+        required = wants("FASTDROP_REQUIRE_OPENMP")
         reasons = []
         for compile_args, link_args in OPENMP:
             reasons.append(self.failure(OPENMP_PROBE, compile_args, link_args))
             if not reasons[-1]:
                 return compile_args, link_args
-        if required == "1":
+        if required:
             fail(
                 f"FASTDROP_REQUIRE_OPENMP is 1, but {self.cc()} has no OpenMP ({reasons[0]}): "
                 "install its library (libgomp for gcc, libomp for clang), or set another CC"
@@ -244,6 +258,16 @@ def level_macro():
     )
 
 
+def is_limited():
+    """Return whether FASTDROP_LIMITED_API asks for a wheel of Python 3.11 and all later ones."""
+    limited = wants("FASTDROP_LIMITED_API")
+    if limited and sys.version_info < (3, 11):
+        fail("FASTDROP_LIMITED_API is 1, but the stable ABI has buffers from Python 3.11 on")
+    if limited and sysconfig.get_config_var("Py_GIL_DISABLED"):
+        fail("FASTDROP_LIMITED_API is 1, but a free-threaded Python has no stable ABI")
+    return limited
+
+
 SOURCES = ["pyx/*.h", "pyx/*.px[di]", "fastdrop/*.pxd"]
 
 
@@ -257,10 +281,16 @@ def extension(name, *macros):
             *("setup.py", "pyx/operations.py"),
             *(path for pattern in SOURCES for path in sorted(glob(pattern))),
         ],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *macros],
+        define_macros=[
+            ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
+            *([LIMITED_API["macro"]] if limited else []),
+            *macros,
+        ],
+        py_limited_api=limited,
     )
 
 
+limited = is_limited()
 setup(
     # The longest first, for the shortest time in parallel.
     ext_modules=[
@@ -268,4 +298,5 @@ setup(
         extension("machine", ("FD_LEVELS", level_macro())),
     ],
     cmdclass={"build": Build, "build_ext": BuildKernels},
+    options={"bdist_wheel": {"py_limited_api": LIMITED_API["tag"]}} if limited else {},
 )

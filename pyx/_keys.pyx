@@ -1,7 +1,6 @@
 """Keys, and what `rng=` accepts: each a KeySource, which gives a key per call."""
 cimport cython
 from cpython.number cimport PyNumber_Index
-from cpython.object cimport PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.stdint cimport uint64_t
 from numpy.random cimport bitgen_t
@@ -11,6 +10,27 @@ from kernels cimport fd_fold_in
 from threading import Lock, RLock
 
 import numpy as np
+
+cdef extern from *:
+    """
+    /* Set the name by which users and pickles know a class. A static type has one name, which Python
+     * code cannot set; the limited API makes types on the heap, whose module Python code can set. */
+    static int fd_rename(PyObject *type, const char *module, const char *name)
+    {
+    #ifdef Py_LIMITED_API
+        PyObject *value = PyUnicode_FromString(module);
+        int result = value ? PyObject_SetAttrString(type, "__module__", value) : -1;
+        Py_XDECREF(value);
+        (void)name;
+        return result;
+    #else
+        ((PyTypeObject *)type)->tp_name = name;
+        (void)module;
+        return 0;
+    #endif
+    }
+    """
+    int fd_rename(object type, const char *module, const char *name) except -1
 
 
 cdef:
@@ -255,9 +275,8 @@ cdef class KeyStream(KeySource):
         return KeyStream, (self.key, self.calls)
 
 
-# The names by which users and pickles know them. Python code cannot set that of a static type.
-(<PyTypeObject *> Key).tp_name = "fastdrop.Key"
-(<PyTypeObject *> KeyStream).tp_name = "fastdrop.keys.KeyStream"
+fd_rename(Key, "fastdrop", "fastdrop.Key")
+fd_rename(KeyStream, "fastdrop.keys", "fastdrop.keys.KeyStream")
 key_from_words.__module__ = "fastdrop.keys"
 
 

@@ -10,15 +10,25 @@ import runpy
 import shutil
 import subprocess
 import sys
+import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
 
+import fastdrop
+
 ROOT = Path(__file__).parents[1]
 MODULES = {"_machine", "_core", "_keys", "_cython", "_baseline", "_avx2", "_avx512"}
+PLATFORM = sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "setup.py").exists(), reason="the source is not here, only its tests"
+)
+
+limited = pytest.mark.skipif(
+    sys.version_info < (3, 11) or bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="this Python has no stable ABI with buffers",
 )
 
 COMPILER = r"""#!/bin/sh
@@ -83,8 +93,12 @@ def build(standins):
     """Run setup.py in a folder, in an environment where only `changes` affect the build."""
 
     def run(folder, *command, **changes):
-        names = ("CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED", "CPATH", "FASTDROP_REQUIRE_OPENMP")
-        environment = {name: os.environ[name] for name in os.environ if name not in names}
+        names = ("CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED", "CPATH")
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in names and not name.startswith("FASTDROP_")
+        }
         environment |= {"PYTHONPATH": str(standins), "CC": str(standins / "cc")}
         environment |= {"NUMPY": "2.3.4", "CYTHON": "3.1.2", "VERSION": "cc 12", "BUILD": "first"}
         return subprocess.run(
@@ -272,11 +286,44 @@ def test_openmp_can_be_required(built, build, standins):
     assert build(built, FASTDROP_REQUIRE_OPENMP="1").returncode == 0
 
 
+@pytest.mark.parametrize("name", ["FASTDROP_REQUIRE_OPENMP", "FASTDROP_LIMITED_API"])
 @pytest.mark.parametrize("value", ["yes", "2", " "])
-def test_requiring_openmp_is_0_or_1(value, built, build):
-    result = build(built, FASTDROP_REQUIRE_OPENMP=value)
+def test_a_switch_is_0_or_1(value, name, built, build):
+    result = build(built, **{name: value})
     assert result.returncode == 1
-    assert result.stderr == f"error: FASTDROP_REQUIRE_OPENMP must be 0 or 1, not {value!r}\n"
+    assert result.stderr == f"error: {name} must be 0 or 1, not {value!r}\n"
+
+
+@limited
+def test_the_limited_api_makes_one_wheel_for_later_pythons(built, build):
+    assert build(built, "bdist_wheel", FASTDROP_LIMITED_API="1").returncode == 0
+    assert build(built, "bdist_wheel", FASTDROP_LIMITED_API="0").returncode == 0
+    own = f"cp3{sys.version_info.minor}"
+    version = fastdrop.__version__
+    for tag, macro in ((f"cp311-abi3-{PLATFORM}", "0x030B0000"), (f"{own}-{own}-{PLATFORM}", "")):
+        with zipfile.ZipFile(built / "dist" / f"fastdrop-{version}-{tag}.whl") as wheel:
+            names = [name for name in wheel.namelist() if name.endswith(".so")]
+            assert {Path(name).name.partition(".")[0] for name in names} == MODULES
+            assert {name.endswith(".abi3.so") for name in names} == {bool(macro)}
+            for name in names:
+                found = re.findall(r"-DPy_LIMITED_API=(\w*)", wheel.read(name).decode())
+                assert set(found) == ({macro} if macro else set())
+
+
+@limited
+def test_in_place_the_abi_that_was_asked_for_last_is_imported(built, build):
+    own = sysconfig.get_config_var("EXT_SUFFIX")
+    for limited, suffix in (("0", own), ("1", ".abi3.so"), ("0", own)):
+        assert build(built, "build_ext", "--inplace", FASTDROP_LIMITED_API=limited).returncode == 0
+        found = {path.name for path in (built / "fastdrop").glob("*.so")}
+        assert found == {f"{module}{suffix}" for module in MODULES}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 11), reason="it has the limited API")
+def test_the_limited_api_is_refused_where_it_lacks_buffers(built, build):
+    result = build(built, FASTDROP_LIMITED_API="1")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: FASTDROP_LIMITED_API is 1, but the stable ABI has buff")
 
 
 @pytest.mark.skipif(not shutil.which("clang"), reason="there is no clang")
