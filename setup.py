@@ -27,6 +27,8 @@ AVX2 = ["avx2", "bmi", "bmi2", "fma", "popcnt", "f16c"]
 AVX512 = [*AVX2, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"]
 LEVELS = {"avx512": AVX512, "avx2": AVX2, "baseline": []}
 
+# The compilers of setuptools that take the arguments of gcc: mingw32 is gcc or clang on Windows.
+GNU_LIKE = ("unix", "mingw32")
 # Contraction would round kept elements differently from level to level.
 OPTIMIZE = ["-O3", "-ffp-contract=off"]
 # Compile and link arguments: GNU and LLVM, and Apple's clang beside a libomp.
@@ -127,7 +129,7 @@ class BuildKernels(build_ext):
                 "install numpy>=2 for the build, or leave out --no-build-isolation"
             )
         optimize = []
-        if self.compiler.compiler_type == "unix":
+        if self.compiler.compiler_type in GNU_LIKE:
             optimize = OPTIMIZE if self.wants_debug() else [*OPTIMIZE, "-g0"]
             for need, probe in NEEDS.items():
                 if reason := self.failure(probe):
@@ -228,7 +230,7 @@ class BuildKernels(build_ext):
 
         The result is not run, so a cross compiler is probed like any other.
         """
-        if self.compiler.compiler_type != "unix":
+        if self.compiler.compiler_type not in GNU_LIKE:
             return "no arguments are known for it"
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "probe")
@@ -287,6 +289,8 @@ def extension(name, *macros):
             *macros,
         ],
         py_limited_api=limited,
+        # Before the library of one version, which setuptools adds and nothing then needs.
+        libraries=["python3"] if limited and sys.platform == "win32" else [],
     )
 
 

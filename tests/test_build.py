@@ -39,7 +39,7 @@ for argument; do
     if [ "$previous" = -o ]; then output=$argument; else
         case $argument in
             *.c | *.o) text="$text $(cat "$argument")";;
-            --version) echo "$VERSION"; exit;;
+            --version | -dumpmachine) echo "$VERSION"; exit;;
         esac
         case $MEET$argument in
             /*_core.c) own=core other=baseline;;
@@ -221,6 +221,16 @@ def test_what_the_package_no_longer_has_is_deleted_from_the_build(built, build):
         (library / name).touch()
     assert build(built).returncode == 0
     assert set(library.iterdir()) == before
+
+
+def test_a_compiler_of_mingw_is_given_the_same_arguments(unbuilt, once_built, build):
+    assert build(unbuilt, "build_ext", "--compiler=mingw32").returncode == 0
+    made, unix = modules(unbuilt), modules(once_built)
+    assert made.keys() == MODULES
+    for name, text in made.items():
+        chosen = {word for word in unix[name].split() if word.startswith(("-m", "-f", "-O3"))}
+        assert {"-fopenmp", "-ffp-contract=off", "-O3"} <= chosen
+        assert chosen - {"-fPIC", "-fwrapv"} <= set(text.split())
 
 
 def test_the_cpu_is_asked_for_what_the_compiler_may_use(once_built):
