@@ -26,7 +26,7 @@ typedef struct {
 /* fd_gather_SIZE and fd_scatter_SIZE: copy a row of items that lie `stride` bytes apart in memory.
  * Some strides, such as one item forwards or backwards, have loops of their own, which compilers
  * turn into vector code. */
-#define FD_COPY(size)                                                                         \
+#define FD_COPIES_OF(size)                                                                         \
     FD_INLINE void fd_gather_##size(char *buffer, const char *row, ptrdiff_t count, ptrdiff_t stride) \
     {                                                                                         \
         fd_item##size *to = (fd_item##size *)buffer;                                          \
@@ -60,13 +60,13 @@ typedef struct {
             for (ptrdiff_t i = 0; i < count; ++i)                                             \
                 *(fd_item##size *)(row + i * stride) = from[i];                               \
     }
-FD_COPY(1)
-FD_COPY(2)
-FD_COPY(4)
-FD_COPY(8)
-FD_COPY(16)
-FD_COPY(32)
-#undef FD_COPY
+FD_COPIES_OF(1)
+FD_COPIES_OF(2)
+FD_COPIES_OF(4)
+FD_COPIES_OF(8)
+FD_COPIES_OF(16)
+FD_COPIES_OF(32)
+#undef FD_COPIES_OF
 
 #define FD_BY_SIZE(copy, to, from, count, stride, size) \
     switch (size) {                                     \
