@@ -9,7 +9,9 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 FOLDERS = ("benchmarks", "examples", "fastdrop", "pyx", "tests")
 
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the source is not here, only its tests")
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "setup.py").exists(), reason="the source is not here, only its tests"
+)
 
 
 @pytest.fixture
