@@ -128,12 +128,15 @@ class BuildKernels(build_ext):
                 f"fastdrop cannot be built with NumPy {numpy.__version__}, only run with it: "
                 "install numpy>=2 for the build, or leave out --no-build-isolation"
             )
-        optimize = []
-        if self.compiler.compiler_type in GNU_LIKE:
-            optimize = OPTIMIZE if self.wants_debug() else [*OPTIMIZE, "-g0"]
-            for need, probe in NEEDS.items():
-                if reason := self.failure(probe):
-                    fail(f"fastdrop needs {need}, but {self.cc()} fails ({reason}): run {INSTALL}")
+        if self.compiler.compiler_type not in GNU_LIKE:
+            fail(
+                f"fastdrop needs gcc or clang, not the compiler {self.compiler.compiler_type!r}: "
+                "docs/distribution.md has what to set on Windows"
+            )
+        optimize = OPTIMIZE if self.wants_debug() else [*OPTIMIZE, "-g0"]
+        for need, probe in NEEDS.items():
+            if reason := self.failure(probe):
+                fail(f"fastdrop needs {need}, but {self.cc()} fails ({reason}): run {INSTALL}")
         self.render_table()
         openmp_compile, openmp_link = self.find_openmp()
         for extension in list(self.extensions):
@@ -186,12 +189,12 @@ class BuildKernels(build_ext):
 
     def fingerprint(self, extension):
         """Return a hash of everything that affects the compiled extension."""
-        commands = [getattr(self.compiler, name, []) for name in ("compiler_so", "linker_so")]
+        commands = [self.compiler.compiler_so, self.compiler.linker_so]
         given = ("macros", "include_dirs", "library_dirs", "libraries", "runtime_library_dirs")
         version = [*commands[0], "--version"]
         decides = [
             [sys.version, numpy.__version__, Cython.__version__, setuptools.__version__],
-            [commands, commands[0] and subprocess.run(version, capture_output=True).stdout],
+            [commands, subprocess.run(version, capture_output=True).stdout],
             [os.environ.get(name) for name in ENVIRONMENT],
             [getattr(self.compiler, name) for name in given],
             [extension.extra_compile_args, extension.extra_link_args],
@@ -222,16 +225,13 @@ class BuildKernels(build_ext):
 
     def cc(self):
         """Name the compiler, for an error message."""
-        command = getattr(self.compiler, "compiler_so", [self.compiler.compiler_type])
-        return repr(os.environ.get("CC") or command[0])
+        return repr(os.environ.get("CC") or self.compiler.compiler_so[0])
 
     def failure(self, source, compile_args=(), link_args=None):
         """Return why a source does not compile or, given link_args, link; "" if it does.
 
         The result is not run, so a cross compiler is probed like any other.
         """
-        if self.compiler.compiler_type not in GNU_LIKE:
-            return "no arguments are known for it"
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "probe")
             Path(f"{path}.c").write_text(source)

@@ -274,6 +274,12 @@ def test_a_missing_tool_is_one_sentence(command, changes, message, unbuilt, buil
     assert set(result.stdout.splitlines()) <= {"running build", "running build_ext"}
 
 
+def test_a_compiler_without_vector_types_is_refused(unbuilt, build):
+    result = build(unbuilt, "build_ext", "--compiler=msvc")
+    assert result.returncode == 1
+    assert "error: fastdrop needs gcc or clang, not the compiler 'msvc'" in result.stderr
+
+
 def test_an_old_numpy_is_refused_by_name(unbuilt, build):
     result = build(unbuilt, NUMPY="1.26.4")
     assert result.returncode == 1
