@@ -26,7 +26,7 @@ typedef struct {
 /* fd_gather_SIZE and fd_scatter_SIZE: copy a row of items that lie `stride` bytes apart in memory.
  * Some strides, such as one item forwards or backwards, have loops of their own, which compilers
  * turn into vector code. */
-#define FD_COPIES_OF(size)                                                                         \
+#define FD_COPIES_OF(size)                                                                    \
     FD_INLINE void fd_gather_##size(char *buffer, const char *row, ptrdiff_t count, ptrdiff_t stride) \
     {                                                                                         \
         fd_item##size *to = (fd_item##size *)buffer;                                          \
