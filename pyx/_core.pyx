@@ -115,6 +115,8 @@ cdef object drop(
     region = fit_region(region, x_shape, noise)
     args.offset = place(&decisions, shape, region, index)
     if each is not None:
+        if min_keep is not None and region is not None:
+            check_lines(shape, region, axis, each)
         each = fit_probabilities(each, shape, &probability, &chance)
     ask = ask_counts(&number, shape, region, count, min_keep, axis, probability)
     if drops and min_keep is not None and mode == DROPOUT:
@@ -209,6 +211,8 @@ def keep_mask(
     decide_shape(&decisions, shape)
     args.offset = place(&decisions, shape, region, index)
     if each is not None:
+        if min_keep is not None and region is not None:
+            check_lines(shape, region, axis, each)
         each = fit_probabilities(each, shape, &probability, &chance)
     if count is None and min_keep is None and axis != -1:
         raise ValueError(

@@ -112,7 +112,6 @@ cdef class Counts(Drawing):
         self.cut = ...
         if at_least and region is not None:  # each line is decided as a whole
             origin, full = region
-            check_lines(shape, axis, full, p)
             self.cut = (*[slice(None)] * axis, slice(origin[axis], origin[axis] + shape[axis]))
             region = (*origin[:axis], 0, *origin[axis + 1:]), full
             shape = (*shape[:axis], full[axis], *shape[axis + 1:])
@@ -177,15 +176,22 @@ cdef class Counts(Drawing):
         return 0
 
 
-cdef int check_lines(tuple shape, int axis, tuple full, p) except -1:
-    """Reject a p that is not known for the whole lines along an axis that a block cuts."""
-    if p is None or p.ndim < len(shape) - axis or p.shape[axis - len(shape)] == 1:
+cdef int check_lines(tuple shape, tuple region, axis, cnp.ndarray p) except -1:
+    """Reject an array p that is not known for the whole lines along an axis that a block cuts.
+
+    It is asked before equal numbers become one: elsewhere in the lines they may differ.
+    """
+    cdef object full = region[1]
+
+    check_axis(axis, shape)
+    axis = axis % len(shape) - len(shape)
+    if (<object> p).ndim < -axis or p.shape[p.ndim + axis] == 1 or p.strides[p.ndim + axis] == 0:
         return 0
     if shape[axis] < full[axis]:
         raise ValueError(
             f"min_keep counts whole lines, but the block has {shape[axis]} of the {full[axis]} "
-            f"decisions along axis {axis}, and p only theirs: pass blocks that do not cut that "
-            "axis, or a p that has the length 1 along it"
+            f"decisions along axis {axis + len(shape)}, and p only theirs: pass blocks that do not "
+            "cut that axis, or a p that has the length 1 along it"
         )
     return 0
 

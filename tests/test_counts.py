@@ -221,7 +221,16 @@ def test_a_block_that_cuts_lines_needs_the_p_of_the_rest(key):
     options = {"rng": key, "min_keep": 3, "origin": (0, 2), "full_shape": (4, 9)}
     with pytest.raises(ValueError, match=r"min_keep counts whole lines.*5 of the 9.*axis 1"):
         keep_mask((4, 5), p, **options)
+    with pytest.raises(ValueError, match="min_keep counts whole lines"):
+        keep_mask((4, 5), np.full(5, 0.1), **options)  # equal here, but perhaps not elsewhere
+    with pytest.raises(ValueError, match="min_keep counts whole lines"):
+        fastdrop.dropout1d(
+            np.ones((5, 3)),
+            np.full((5, 1), 0.1),
+            **options | {"origin": (2, 0), "full_shape": (9, 3)},
+        )
     keep_mask((4, 5), p[:1], **options)
+    keep_mask((4, 5), np.broadcast_to(0.1, 5), **options)
     keep_mask((4, 5), p, rng=key, min_keep=3, origin=(2, 0), full_shape=(8, 5))
 
 
