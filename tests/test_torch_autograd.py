@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 from tensors import CASES, assert_same_values, dropped, next_key  # noqa: E402
 from torch.autograd import forward_ad, gradcheck, gradgradcheck  # noqa: E402
 from torch.func import grad, jacfwd, jacrev, jvp, vjp, vmap  # noqa: E402
+from torch.nn.functional import embedding  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 import fastdrop  # noqa: E402
@@ -108,6 +109,18 @@ def test_gradients_of_views(view):
     y = fastdrop.torch.dropout(z, 0.5)
     (derivative,) = torch.autograd.grad(y.sum(), z)  # the gradient of a sum has strides of 0
     assert torch.equal(derivative * z, y)
+
+
+@pytest.mark.parametrize("name", ["dropout", "alpha_dropout"])
+def test_a_sparse_gradient_stays_sparse(name):
+    table, rows = torch.randn(5, 40, requires_grad=True), torch.tensor([3, 1, 3])
+    expected, given = (
+        torch.autograd.grad(embedding(rows, seeded(name)(table), sparse=sparse).sum(), table)[0]
+        for sparse in (False, True)
+    )
+    assert given.layout is torch.sparse_coo
+    assert torch.equal(given.to_dense(), expected)
+    assert expected[3].count_nonzero() not in (0, 40)
 
 
 def test_in_place_on_views_is_seen_by_their_base():

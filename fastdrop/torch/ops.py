@@ -29,6 +29,9 @@ NoiseShape = tuple[int, ...] | None
 
 def drop(x: torch.Tensor, key: Key, p: float, noise_shape: NoiseShape, kind: Kind) -> torch.Tensor:
     """Drop elements of any tensor whose elements the core takes, such as a gradient."""
+    if x.layout is not torch.strided:  # as the gradient of an embedding's table may be
+        ones = torch.ones(x.shape, dtype=x.dtype, device="cpu")
+        return x * drop_plain(ones, key, p, noise_shape, kind, False)
     if is_plain(x) and not torch._C._functorch.is_legacy_batchedtensor(x):  # is_grads_batched=True
         return drop_plain(x, key, p, noise_shape, kind, False)
     return drop_traced(x, words_of(key), p, noise_shape, kind)
