@@ -123,6 +123,14 @@ def test_a_sparse_gradient_stays_sparse(name):
     assert expected[3].count_nonzero() not in (0, 40)
 
 
+def test_a_p_that_is_changed_later_changes_no_gradient():
+    x, p = torch.ones(1000, requires_grad=True), torch.tensor(0.3)
+    y = fastdrop.torch.dropout(x, p)
+    p.fill_(0.9)
+    y.sum().backward()
+    assert torch.equal(x.grad, y)
+
+
 def test_in_place_on_views_is_seen_by_their_base():
     x = torch.randn(4, 6, requires_grad=True)
     base = x * 1

@@ -54,5 +54,6 @@ def drop(
         return input.copy_(y) if inplace else y
     in_memory = inplace and ops.check_in_place(input)
     key = draw_key(generator) if p < 1 else NO_KEY
-    y = ops.drop_plain(input, key, p, noise, kind, in_memory)
+    # As a float: the backward pass needs p again, and the caller may have changed a tensor by then.
+    y = ops.drop_plain(input, key, float(p), noise, kind, in_memory)
     return input.copy_(y) if inplace and not in_memory else y
