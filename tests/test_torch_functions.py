@@ -209,6 +209,36 @@ def test_what_the_core_does_not_take_goes_to_pytorch():
         fastdrop.torch.feature_alpha_dropout(torch.ones(3), 0.5, True)
 
 
+DISTRIBUTED = """
+import sys, warnings
+import torch, torch.distributed, fastdrop.torch
+warnings.simplefilter("ignore")  # PyTorch's own
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor, init_device_mesh
+torch.distributed.init_process_group(
+    "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
+)
+mesh = init_device_mesh("cpu", (1,))
+x = distribute_tensor(torch.ones(50, 20, requires_grad=True), mesh, [Shard(0)])
+fastdrop.torch.enable()
+for call in (
+    torch.nn.functional.dropout, fastdrop.torch.dropout, fastdrop.torch.drop_path,
+    torch.compile(fastdrop.torch.dropout, backend="aot_eager"),
+):
+    y = call(x)
+    (derivative,) = torch.autograd.grad(y.sum(), x)
+    values = y.full_tensor().unique().tolist()
+    print(isinstance(y, DTensor), values, torch.equal(derivative.full_tensor(), y.full_tensor()))
+torch.distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="a PyTorch without it")
+def test_tensors_in_parts_on_several_processes_go_to_pytorch(run_python):
+    assert (
+        run_python(DISTRIBUTED, flags=["-W", "ignore"]).splitlines() == ["True [0.0, 2.0] True"] * 4
+    )
+
+
 def test_paths_of_a_tensor_that_the_core_does_not_take(monkeypatch):
     monkeypatch.setattr(fastdrop.torch.calls, "takes", lambda x, kind: False)
     for inplace in (False, True):

@@ -25,7 +25,8 @@ def dropout(
     """Zero each element with probability p and scale the others by 1/(1-p).
 
     A drop-in replacement for `torch.nn.functional.dropout`. A tensor that the core cannot work on
-    (on another device, sparse, nested, quantized, or of another dtype) goes to PyTorch's function.
+    (on another device, sparse, nested, quantized, a `DTensor`, or of another dtype) goes to
+    PyTorch's function.
 
     Parameters
     ----------

@@ -52,12 +52,16 @@ _madvise = _find_madvise()
 
 
 def takes(x: torch.Tensor, kind: Kind) -> bool:
-    """Whether the core can work on a tensor; PyTorch's own dropout works on any other."""
+    """Whether the core can work on a tensor; PyTorch's own dropout works on any other.
+
+    So on one that wraps others, such as a DTensor: which operators it has is its own matter.
+    """
     return (
         x.is_cpu
         and x.dtype in (NUMERIC if kind == "dropout" else REAL)
         and x.layout is torch.strided
         and not x.is_nested
+        and (type(x) is torch.Tensor or not hasattr(type(x), "__tensor_flatten__"))
     )
 
 
