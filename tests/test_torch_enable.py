@@ -179,6 +179,36 @@ def test_enabling_is_undone_and_can_be_repeated_and_nested():
     assert is_ours()
 
 
+def test_blocks_of_several_threads_may_overlap():
+    fastdrop.torch.disable()
+    entered, leave, results = threading.Event(), threading.Event(), []
+
+    def work():
+        with fastdrop.torch.enabled():
+            entered.set()
+            leave.wait(60)
+            results.append(is_ours())
+
+    thread = threading.Thread(target=work)
+    with fastdrop.torch.enabled():
+        thread.start()
+        assert entered.wait(60)
+    leave.set()
+    thread.join(60)
+    assert results == [True]
+    assert not is_ours()
+
+
+def test_a_block_restores_what_was_before():
+    with fastdrop.torch.enabled():
+        fastdrop.torch.disable()
+        assert is_ours()
+    assert not is_ours()
+    with fastdrop.torch.enabled():
+        fastdrop.torch.enable()
+    assert is_ours()
+
+
 def test_it_holds_in_all_threads():
     results = []
     thread = threading.Thread(target=lambda: results.append(is_ours()))

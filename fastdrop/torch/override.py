@@ -25,6 +25,8 @@ TAG = "+fastdrop"
 
 _lock = threading.RLock()
 _library: torch.library.Library | None = None
+_asked = False  # by `enable`
+_blocks = 0  # of `enabled` that are open, in all threads
 
 
 def enable() -> None:
@@ -43,6 +45,10 @@ def enable() -> None:
     without `enable` apart. `torch.export` traces PyTorch's operators before they are replaced: use
     the modules of `fastdrop.torch` there (see `replace`).
 
+    Call `enable` and `disable` while no other thread is in a call of PyTorch: it looks up its
+    kernels without a lock, so to change them meanwhile can end the process. Blocks of `enabled`
+    change them too, at the begin of the first and at the end of the last that is open.
+
     Examples
     --------
     >>> import torch, fastdrop.torch
@@ -51,26 +57,14 @@ def enable() -> None:
     >>> y = torch.nn.functional.dropout(x, 0.5)
     >>> fastdrop.torch.disable()
     """
-    global _library
+    global _asked
     with _lock:
-        if _library is not None:
-            return
-        library = torch.library.Library("aten", "IMPL")
-        for name, (decided, kind) in OPERATORS.items():
-            for operator, inplace in ((name, False), (f"{name}_", True)):
-                function = _function(operator, decided, kind, inplace)
-                for dispatch_key in ("AutogradCPU", "CPU"):
-                    library.impl(operator, function, dispatch_key)
-        with warnings.catch_warnings():  # that it replaces another
-            warnings.simplefilter("ignore", UserWarning)
-            library.impl("native_dropout", _native_dropout, "CPU")
-        torch.compiler.config.cache_key_tag += TAG
-        _forget_kernels()
-        _library = library
+        _switch(True)
+        _asked = True
 
 
 def disable() -> None:
-    """Undo `enable`; without effect if it is not enabled.
+    """Undo `enable`; without effect if it is not enabled. Within `enabled` it waits for its end.
 
     Examples
     --------
@@ -78,22 +72,18 @@ def disable() -> None:
     >>> fastdrop.torch.enable()
     >>> fastdrop.torch.disable()
     """
-    global _library
+    global _asked
     with _lock:
-        if _library is None:
-            return
-        _library._destroy()
-        _library = None
-        config = torch.compiler.config
-        config.cache_key_tag = config.cache_key_tag.replace(TAG, "")
-        _forget_kernels()
+        _asked = False
+        _switch(_blocks > 0)
 
 
 @contextmanager
 def enabled() -> Iterator[None]:
     """Enable within a `with` block, and then restore what was before.
 
-    It holds for all threads of the process, like `enable`.
+    It holds for all threads of the process, like `enable`, and until the last of several blocks
+    ends.
 
     Examples
     --------
@@ -101,13 +91,46 @@ def enabled() -> Iterator[None]:
     >>> with fastdrop.torch.enabled():
     ...     y = torch.nn.functional.dropout(torch.ones(8), 0.5)
     """
-    before = _library is not None
-    enable()
+    global _blocks
+    with _lock:
+        _switch(True)
+        _blocks += 1
     try:
         yield
     finally:
-        if not before:
-            disable()
+        with _lock:
+            _blocks -= 1
+            _switch(_asked or _blocks > 0)
+
+
+def _switch(on: bool) -> None:
+    """Replace PyTorch's kernels or undo it, unless that is done already."""
+    global _library
+    if on == (_library is not None):
+        return
+    config = torch.compiler.config
+    if _library is None:
+        _library = _replace_kernels()
+        config.cache_key_tag += TAG
+    else:
+        _library._destroy()
+        _library = None
+        config.cache_key_tag = config.cache_key_tag.replace(TAG, "")
+    _forget_kernels()
+
+
+def _replace_kernels() -> torch.library.Library:
+    """Register what takes the place of PyTorch's operators until the library is destroyed."""
+    library = torch.library.Library("aten", "IMPL")
+    for name, (decided, kind) in OPERATORS.items():
+        for operator, inplace in ((name, False), (f"{name}_", True)):
+            function = _function(operator, decided, kind, inplace)
+            for dispatch_key in ("AutogradCPU", "CPU"):
+                library.impl(operator, function, dispatch_key)
+    with warnings.catch_warnings():  # that it replaces another
+        warnings.simplefilter("ignore", UserWarning)
+        library.impl("native_dropout", _native_dropout, "CPU")
+    return library
 
 
 def _forget_kernels() -> None:
