@@ -1,5 +1,6 @@
 """fastdrop.torch.enable: all of PyTorch's dropout on the CPU is fastdrop's, and can be undone."""
 
+import importlib
 import threading
 
 import pytest
@@ -126,6 +127,11 @@ def test_what_pytorch_does_with_others_stays():
     x = torch.ones(3)
     assert F.dropout(x, 0.5, False) is x
     assert torch.feature_dropout(x, 0.5, False) is x
+    importlib.import_module("torch._decomp")  # as torch.compile does
+    integers = torch.ones(3, 4, dtype=torch.int64)
+    for name in ("dropout", "dropout1d", "alpha_dropout", "feature_alpha_dropout"):
+        function = getattr(F, name)
+        assert function(integers, 0.5, False).data_ptr() == integers.data_ptr(), name
     nested = torch.nested.nested_tensor([torch.ones(20), torch.ones(30)], layout=torch.jagged)
     assert set(F.dropout(nested, 0.5).values().unique().tolist()) <= {0.0, 2.0}
     assert F.dropout(torch.ones(3, device="meta")).device.type == "meta"

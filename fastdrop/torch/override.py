@@ -143,10 +143,12 @@ def _function(
     name: str, decided: Mapping[int, int] | None, kind: Kind, inplace: bool
 ) -> Callable[..., torch.Tensor]:
     """Return what takes the place of an operator."""
-    composite = getattr(torch.ops.aten, name).default.decompose
+    overload = getattr(torch.ops.aten, name).default
 
     def theirs(input: torch.Tensor, p: float, train: bool, inplace: bool) -> Any:
-        return composite(input, p, train)
+        # Not `decompose`: once torch.compile is loaded that is a function for graphs, which copies
+        # its input in evaluation.
+        return overload._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, input, p, train)
 
     def function(input: torch.Tensor, p: float, train: bool) -> torch.Tensor:
         return drop(input, p, train, inplace, None, decided, kind, theirs)
