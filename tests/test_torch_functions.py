@@ -369,3 +369,23 @@ print(sorted(y.unique().tolist()))
 
 def test_fastdrop_itself_does_not_import_pytorch(run_python):
     assert run_python("import fastdrop, sys; print('torch' in sys.modules)") == "False\n"
+
+
+@pytest.mark.filterwarnings("ignore:dropout2d. Received a 2-D input:UserWarning")
+@pytest.mark.parametrize("name", ["dropout", "dropout1d", "dropout2d", "alpha_dropout"])
+def test_functions_may_take_the_place_of_those_of_pytorch(name, monkeypatch):
+    # What the core does not take goes to PyTorch's function, not to what has its name now.
+    x = torch.ones(3, 4, dtype=torch.int64 if name != "dropout2d" else torch.float32)
+    x = x[0] if name == "dropout1d" else x
+    theirs = error_of(getattr(F, name), x)
+    monkeypatch.setattr(F, name, getattr(fastdrop.torch, name))
+    assert error_of(getattr(F, name), x) == theirs
+
+
+def error_of(function, x):
+    """What a call raises, or None."""
+    try:
+        function(x, 0.5, True)
+    except RuntimeError as error:
+        return type(error), str(error)
+    return None

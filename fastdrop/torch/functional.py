@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from fastdrop.paths import check_mode
 from fastdrop.torch.calls import BATCH, CHANNELS, SAMPLES, drop
+
+# PyTorch's functions as they are now: a program may put those of this module in their place.
+F = SimpleNamespace(**vars(torch.nn.functional))
 
 
 def dropout(
