@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,16 @@ from arrays import awkward_numbers
 import fastdrop
 
 WORDS = (0x0123456789ABCDEF, 0xFEDCBA9876543210)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _signals_of_a_terminal():
+    """Answer signals as a program does that is not started in the background of a script."""
+    defaults = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL}
+    for name, default in (defaults | {"SIGHUP": signal.SIG_DFL}).items():
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 @pytest.fixture
