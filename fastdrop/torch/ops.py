@@ -70,7 +70,14 @@ def check_in_place(x: torch.Tensor) -> bool:
     if is_lazy(x):
         return False
     if not x.is_contiguous():
-        _core.prepare(as_array(x), True, None, 0, True)  # raises if elements share memory
+        array = as_array(x)
+        try:
+            _core.prepare(array, True, None, 0, True)
+        except ValueError as error:
+            raise RuntimeError(
+                f"input has elements that share memory (shape {tuple(x.shape)}, strides "
+                f"{x.stride()}), and cannot be changed in place: pass input.clone()"
+            ) from error
     return True
 
 
