@@ -109,6 +109,14 @@ def test_replace_and_restore():
     assert original[1](x).isnan().all()  # theirs
 
 
+def test_a_traced_model_is_replaced_and_keeps_its_mode():
+    model = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5)))
+    assert type(fastdrop.torch.replace(model).get_submodule("1")) is fastdrop.torch.Dropout
+    x = torch.ones(100, 4)
+    assert (model(x) == 0).any()
+    assert (model.eval()(x) != 0).all()
+
+
 def test_replaced_models_are_copied_pickled_and_saved():
     original = fastdrop.torch.replace(model())
     file = io.BytesIO()

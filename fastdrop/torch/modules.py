@@ -194,6 +194,12 @@ def replace(model: Model) -> Model:
     Module
         `model`.
 
+    Notes
+    -----
+    A tracer of `torch.fx` keeps modules of `torch.nn` as they are, and looks into all others. Then
+    its graph has the mode of the moment: traced in training, it drops in evaluation too. So trace
+    before `replace`, which exchanges the modules of a traced model as well.
+
     Examples
     --------
     >>> import torch, fastdrop.torch
