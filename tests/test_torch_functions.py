@@ -239,6 +239,12 @@ def test_tensors_in_parts_on_several_processes_go_to_pytorch(run_python):
     )
 
 
+def test_what_numpy_has_no_array_of_goes_to_pytorch():
+    many = torch.ones((1,) * 33 + (100,))
+    assert set(fastdrop.torch.dropout(many, 0.5).unique().tolist()) == {0.0, 2.0}
+    assert set(fastdrop.torch.drop_path(many, 0.5).unique().tolist()) <= {0.0, 2.0}
+
+
 def test_paths_of_a_tensor_that_the_core_does_not_take(monkeypatch):
     monkeypatch.setattr(fastdrop.torch.calls, "takes", lambda x, kind: False)
     for inplace in (False, True):

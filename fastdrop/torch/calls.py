@@ -8,14 +8,14 @@ import torch
 
 from fastdrop.keys import Key
 from fastdrop.torch import ops
-from fastdrop.torch.tensors import Kind, draw_key, draw_words, is_plain, takes
+from fastdrop.torch.tensors import MAX_AXES, Kind, draw_key, draw_words, is_plain, takes
 
 NO_KEY = Key.from_words(0, 0)  # for p = 1, which draws nothing
 
-# How many leading axes are decided apart, by the number of axes; a tensor has at most 64.
-CHANNELS = dict.fromkeys(range(2, 65), 2)
-SAMPLES = dict.fromkeys(range(1, 65), 1)
-BATCH = dict.fromkeys(range(1, 65), 0)
+# How many leading axes are decided apart, by the number of axes.
+CHANNELS = dict.fromkeys(range(2, MAX_AXES + 1), 2)
+SAMPLES = dict.fromkeys(range(1, MAX_AXES + 1), 1)
+BATCH = dict.fromkeys(range(1, MAX_AXES + 1), 0)
 
 
 def drop(

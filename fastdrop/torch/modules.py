@@ -237,5 +237,6 @@ def restore(model: Model) -> Model:
 
 def _exchange(model: Model, classes: dict[type[nn.Module], type[nn.Module]]) -> Model:
     for module in model.modules():
-        module.__class__ = classes.get(type(module), type(module))
+        if type(module) in classes:
+            module.__class__ = classes[type(module)]
     return model

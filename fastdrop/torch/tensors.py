@@ -31,6 +31,8 @@ REAL = frozenset(
 )
 NUMERIC = REAL | {torch.complex64, torch.complex128}
 
+MAX_AXES = 32  # of an array, in the oldest NumPy
+
 # The words of a key are draws of torch.randint, which leaves out the highest.
 HIGH = 2**63 - 1
 
@@ -61,6 +63,7 @@ def takes(x: torch.Tensor, kind: Kind) -> bool:
         and x.dtype in (NUMERIC if kind == "dropout" else REAL)
         and x.layout is torch.strided
         and not x.is_nested
+        and x.ndim <= MAX_AXES
         and (type(x) is torch.Tensor or not hasattr(type(x), "__tensor_flatten__"))
     )
 
