@@ -12,6 +12,14 @@ from fastdrop.cli.stopping import StoppedError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
+    status = answer(arguments)
+    if arguments is None:  # the process ends: an interrupt would change the status and nothing else
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return status
+
+
+def answer(arguments: list[str] | None) -> int:
+    """Run the command with these arguments, and say what ended it."""
     if sys.stderr is None:  # else the first file that is opened would get what is meant for it
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     options = make_parser().parse_args(arguments)

@@ -220,10 +220,23 @@ def test_enabled_graphs_hold_the_operator():
         call, graphs = compiled(function)
         call(x).sum().backward()
     assert [operators(graph).count("fastdrop.drop.default") for graph in graphs] == [1, 1]
-    torch._dynamo.reset()
     call, graphs = compiled(function)
     call(x).sum().backward()
     assert [operators(graph).count("fastdrop.drop.default") for graph in graphs] == [0, 0]
+
+
+def test_what_is_compiled_follows_the_switch():
+    def function(x):
+        return F.dropout(x, 0.5)
+
+    x = torch.full((1000,), torch.nan)
+    old = torch.compile(function, backend="aot_eager")
+    for call in (old, torch.compile(function, backend="aot_eager")):
+        assert not (call(x) == 0).any()
+        with fastdrop.torch.enabled():
+            assert (call(x) == 0).any()
+            assert (torch.compile(function, backend="aot_eager")(x) == 0).any()
+        assert not (call(x) == 0).any()
 
 
 def test_checkpoints_in_graphs():

@@ -6,12 +6,14 @@ mask. `enable` makes all of PyTorch's dropout on the CPU fastdrop's, also that w
 """
 
 try:
+    import ml_dtypes as ml_dtypes
     import torch as torch
 except ModuleNotFoundError as error:
-    if error.name != "torch":
+    if error.name not in ("ml_dtypes", "torch"):
         raise
     raise ImportError(
-        "fastdrop.torch needs PyTorch: run `python -m pip install torch ml_dtypes`"
+        "fastdrop.torch needs PyTorch, and ml_dtypes for bfloat16: run "
+        "`python -m pip install torch ml_dtypes`"
     ) from None
 
 from fastdrop.torch.functional import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -40,10 +41,10 @@ def enable() -> None:
 
     Notes
     -----
-    A function that `torch.compile` has compiled stays as it was compiled: call `enable` first, or
-    `torch.compiler.reset` afterwards. The cache of compiled graphs on disk keeps graphs with and
-    without `enable` apart. `torch.export` traces PyTorch's operators before they are replaced: use
-    the modules of `fastdrop.torch` there (see `replace`).
+    Functions that `torch.compile` has compiled are compiled anew in their next call, because their
+    graphs hold the operators of before. So enable once, and not in a loop. The cache of compiled
+    graphs on disk keeps graphs with and without `enable` apart. `torch.export` traces PyTorch's
+    operators before they are replaced: use the modules of `fastdrop.torch` there (see `replace`).
 
     Call `enable` and `disable` while no other thread is in a call of PyTorch: it looks up its
     kernels without a lock, so to change them meanwhile can end the process. Blocks of `enabled`
@@ -117,6 +118,8 @@ def _switch(on: bool) -> None:
         _library = None
         config.cache_key_tag = config.cache_key_tag.replace(TAG, "")
     _forget_kernels()
+    if "torch._dynamo" in sys.modules:  # what it has compiled holds the operators of before
+        torch.compiler.reset()
 
 
 def _replace_kernels() -> torch.library.Library:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import mmap
 import threading
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
+import ml_dtypes
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,16 +19,8 @@ from fastdrop.threads import get_num_threads
 
 Kind: TypeAlias = Literal["dropout", "alpha_dropout", "alpha_dropout_grad"]
 
-# NumPy has no bfloat16 of its own. Without ml_dtypes PyTorch's own dropout takes such tensors.
-BFLOAT16 = None
-if importlib.util.find_spec("ml_dtypes"):
-    import ml_dtypes
-
-    BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
-
-REAL = frozenset(
-    [torch.float16, torch.float32, torch.float64, *([] if BFLOAT16 is None else [torch.bfloat16])]
-)
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)  # NumPy has none of its own
+REAL = frozenset([torch.float16, torch.bfloat16, torch.float32, torch.float64])
 NUMERIC = REAL | {torch.complex64, torch.complex128}
 
 MAX_AXES = 32  # of an array, in the oldest NumPy
