@@ -13,8 +13,8 @@ import numpy as np
 
 cdef extern from *:
     """
-    /* Set the name by which users and pickles know a class. A static type has one name, which Python
-     * code cannot set; the limited API makes types on the heap, whose module Python code can set. */
+    /* Set the name by which users and pickles know a class. A static type has one name, which
+     * Python code cannot set; the limited API makes types on the heap, whose module it can set. */
     static int fd_rename(PyObject *type, const char *module, const char *name)
     {
     #ifdef Py_LIMITED_API

@@ -135,7 +135,9 @@ cdef int check_in_memory(x, str name) except -1:
         lazy = callable(graph) and graph() is not None
         load = f"np.asarray({name}.compute())"
     if lazy:
-        blocks = ", or call fastdrop.dask, which computes its blocks" if path.startswith("dask.array.") else ""
+        blocks = ""
+        if path.startswith("dask.array."):
+            blocks = ", or call fastdrop.dask, which computes its blocks"
         raise TypeError(
             f"{name} is a {path}, which is lazy, chunked or stored: pass {load} to load all of it, "
             f"or some of its rows at a time, each time with their offset={blocks}"
