@@ -16,7 +16,6 @@ import argparse
 import importlib.metadata
 import json
 import os
-import platform
 import subprocess
 import sys
 import timeit
@@ -206,6 +205,7 @@ def main() -> None:
         print(json.dumps(measure(options.one, options.seconds)))
         return
     import fastdrop
+    from fastdrop.cli.info import processor
 
     every = os.sched_getaffinity(0)
     results = []
@@ -229,16 +229,6 @@ def main() -> None:
         json.dump(
             {"config": config, "machine": machine, "results": results}, options.json, indent=1
         )
-
-
-def processor() -> str:
-    """Return the name of the CPU as Linux reports it."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            names = [line.partition(":")[2].strip() for line in file if "model name" in line]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

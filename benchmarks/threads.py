@@ -24,10 +24,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from peers import processor
 
 import fastdrop
 from fastdrop import _core
+from fastdrop.cli.info import processor
 
 P = 0.1
 S = np.float32(1 / (1 - P))

@@ -24,9 +24,9 @@ from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from peers import processor
 
 import fastdrop.torch
+from fastdrop.cli.info import processor
 
 P = 0.1
 KI, MI = 2**10, 2**20

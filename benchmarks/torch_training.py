@@ -31,12 +31,12 @@ from pydoc_data.topics import topics
 from typing import Any
 
 import torch
-from peers import processor
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 
 import fastdrop.torch
+from fastdrop.cli.info import processor
 
 UNFUSED = "p = 0, unfused"
 WAYS = ("PyTorch", "replace(model)", "enable()", UNFUSED, "p = 0")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastdrop.cli.call import Call
 from fastdrop.cli.npy import check_regular, create_npy, open_npy
-from fastdrop.cli.replacing import replacing
+from fastdrop.cli.replacing import replacing, target_of
 from fastdrop.cli.stopping import StoppedError, stopping_between
 from fastdrop.cli.stored import StoredArray
 from fastdrop.cli.work import Work
@@ -87,9 +87,7 @@ def is_to_be_zarr(output: Path, source: StoredArray) -> bool:
 
 def check_output(output: Path, source: StoredArray, as_zarr: bool) -> None:
     """Raise if the output cannot be written, as far as that can be known beforehand."""
-    target = Path(os.path.realpath(output))
-    if not target.parent.is_dir():
-        raise ValueError(f"{output}: there is no folder {target.parent}: create it first")
+    target = target_of(output)
     if as_zarr:
         import_zarr()
         if os.path.lexists(target):

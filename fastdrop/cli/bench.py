@@ -11,6 +11,7 @@ from typing import Any
 import fastdrop
 from fastdrop.cli import timing
 from fastdrop.cli.info import describe_environment
+from fastdrop.cli.replacing import target_of
 
 SIZES = tuple(4**k for k in range(5, 14))  # 1 Ki to 64 Mi
 SECONDS = 2.5  # for each size
@@ -64,8 +65,7 @@ def drawing_of(path: Path) -> Callable[[Rows], None]:
     kinds = figure.canvas.get_supported_filetypes()
     if path.suffix.lstrip(".") not in kinds:
         raise ValueError(f"{path}: name a file of one of the types {', '.join(sorted(kinds))}")
-    if not path.resolve().parent.is_dir():
-        raise ValueError(f"{path}: there is no folder {path.resolve().parent}: create it first")
+    target_of(path)
 
     def draw(rows: Rows) -> None:
         axes = figure.subplots()

@@ -19,16 +19,22 @@ def failing_as(path: Path, what: str) -> Iterator[None]:
         raise OSError(f"{path} cannot be {what}: {error.strerror or error}") from error
 
 
+def target_of(path: Path) -> Path:
+    """Return where a path leads; raise unless the folder is there that it is to be written in."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise ValueError(f"{path}: there is no folder {target.parent}: create it first")
+    return target
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give the name of a new file or folder that takes the place of the one at the path in the end.
 
-    A file is replaced at once. A folder is moved aside first, which leaves a moment in which there
-    is none.
+    A file is replaced at once. A folder is moved aside first, so for a moment the path leads to
+    nothing.
     """
-    target = Path(os.path.realpath(path))  # a link stays
-    if not target.parent.is_dir():
-        raise ValueError(f"{path}: there is no folder {target.parent}: create it first")
+    target = target_of(path)  # a link stays
     with failing_as(path, "written"):
         # In a folder of its own the new file needs no unused name, and the umask gives its mode.
         temporary = tempfile.TemporaryDirectory(prefix=".fastdrop-", dir=target.parent)

@@ -63,7 +63,7 @@ class Work:
 
 @contextmanager
 def progress_bar(total: int, done: int) -> Iterator[Callable[[int], object]]:
-    """Give the function that moves a bar on by so many bytes; without a terminal there is none."""
+    """Give the function that moves a bar on by so many bytes; there is a bar in a terminal only."""
     bar_of = None
     if sys.stderr is not None and sys.stderr.isatty():
         with suppress(ImportError):  # of an extra

@@ -18,6 +18,17 @@ SAMPLES = dict.fromkeys(range(1, MAX_AXES + 1), 1)
 BATCH = dict.fromkeys(range(1, MAX_AXES + 1), 0)
 
 
+def check_probability(p: float) -> None:
+    """Raise unless 0 <= p <= 1, in a form that torch.compile can trace."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def noise_shape(input: torch.Tensor, apart: int) -> tuple[int, ...]:
+    """Return the shape of a mask that decides only the first axes apart."""
+    return (*input.shape[:apart], *(1,) * (input.ndim - apart))
+
+
 def drop(
     input: torch.Tensor,
     p: float,
@@ -35,8 +46,7 @@ def drop(
     """
     if not isinstance(input, torch.Tensor):
         raise TypeError(f"input must be a Tensor, not {type(input).__name__}: use torch.as_tensor")
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    check_probability(p)
     apart = None if decided is None else decided.get(input.ndim)
     if not takes(input, kind) or (apart is None and decided is not None):
         if generator is not None:
@@ -48,7 +58,7 @@ def drop(
         return theirs(input, p, training, inplace)
     if not training or p == 0 or input.numel() == 0:
         return input
-    noise = None if apart is None else (*input.shape[:apart], *(1,) * (input.ndim - apart))
+    noise = None if apart is None else noise_shape(input, apart)
     if torch.compiler.is_compiling() or not is_plain(input):
         y = ops.drop_traced(input, draw_words(generator), p, noise, kind)
         return input.copy_(y) if inplace else y

@@ -11,7 +11,7 @@ import torch
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from fastdrop.paths import check_mode
-from fastdrop.torch.calls import BATCH, CHANNELS, SAMPLES, drop
+from fastdrop.torch.calls import BATCH, CHANNELS, SAMPLES, drop, noise_shape
 from fastdrop.torch.tensors import MAX_AXES
 
 # PyTorch's functions as they are now: a program may put those of this module in their place.
@@ -374,7 +374,6 @@ def _multiply(
     """Drop whole samples by PyTorch's own dropout."""
     if input.ndim == 0:
         raise ValueError("drop_path takes a tensor of shape (N, ...), but it has no axis")
-    apart = decided[min(input.ndim, MAX_AXES)]
-    noise = input.new_ones((*input.shape[:apart], *(1,) * (input.ndim - apart)))
-    noise = F.dropout(noise, p, training)
+    shape = noise_shape(input, decided[min(input.ndim, MAX_AXES)])
+    noise = F.dropout(input.new_ones(shape), p, training)
     return input.mul_(noise) if inplace else input * noise

@@ -9,6 +9,7 @@ from torch import nn
 
 from fastdrop.paths import check_mode
 from fastdrop.torch import functional
+from fastdrop.torch.calls import check_probability
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -154,8 +155,7 @@ class DropPath(nn.Module):
         self, p: float = 0.5, inplace: bool = False, mode: Literal["row", "batch"] = "row"
     ) -> None:
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        check_probability(p)
         self.p, self.inplace, self.mode = p, inplace, check_mode(mode)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
