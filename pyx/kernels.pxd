@@ -160,10 +160,12 @@ cdef extern from "team.h" nogil:
     int fd_core()
     void fd_move_apart(int *cores, int team, int member)
 
+    enum:
+        FD_MAX_THREADS
+
 
 cdef enum:
     MAX_AXES = 64
-    FD_MAX_THREADS = 256  # threads; OpenMP ends the process if it cannot start one
 
 
 # A packed mask over a walk. Each decision of a row holds for `repeat` elements. The row is read

@@ -11,6 +11,8 @@
 #include <sched.h> /* with the GNU extensions, which Python.h asks for */
 #endif
 
+#define FD_MAX_THREADS 256 /* of a team */
+
 static inline double fd_seconds(void)
 {
 #ifdef _OPENMP

@@ -10,6 +10,9 @@ from libc.stdint cimport int64_t
 
 from kernels cimport *
 
+cdef extern from "threads.h" nogil:
+    bint fd_can_have_team(int team)
+
 ctypedef void (*units_function)(const void *, Py_ssize_t, Py_ssize_t) noexcept nogil
 
 
@@ -51,13 +54,17 @@ cdef double run_team(
     """Share units out to a team; return the seconds of one thread at the fastest member's rate.
 
     All `size` threads are woken, also those that no unit is left for: GNU OpenMP ends the threads
-    by which a team is smaller than the one before, and starts new ones for the next.
+    by which a team is smaller than the one before, and starts new ones for the next. Where they
+    cannot start, the calling thread works alone, and 0 is returned.
     """
     cdef:
         Team team
         int member
         double best = HUGE_VAL
 
+    if not fd_can_have_team(size):
+        run_units(job, 0, units)
+        return 0
     team.size = <int> min(<Py_ssize_t> size, units)
     for member in range(team.size):
         team.share[member].next = units * member // team.size
