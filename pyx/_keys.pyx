@@ -39,6 +39,7 @@ cdef:
     object UNSEEDED = object()  # for a key whose words are set next
     # Children of spawn stand apart from the calls of a stream, which count up from 0.
     object SPAWN_FROM = 2**62
+    object MAX_CHILDREN = 2**20
     uint64_t MAX_CALLS = <uint64_t> 1 << 63
     str SEEDS = "an integer, a sequence of integers, a numpy.random.SeedSequence or None"
     str SOURCES = (
@@ -177,7 +178,7 @@ cdef class Key(KeySource):
         Parameters
         ----------
         n : int
-            Number of keys, 0 or more.
+            Number of keys, in 0 .. 2**20.
 
         Returns
         -------
@@ -190,12 +191,13 @@ cdef class Key(KeySource):
         TypeError
             If `n` is not an integer.
         ValueError
-            If `n` is negative.
+            If `n` is out of range.
 
         Notes
         -----
         A key has no state: each call gives the same children, unlike
-        `numpy.random.SeedSequence.spawn`.
+        `numpy.random.SeedSequence.spawn`. For more keys than a list should hold, take
+        ``key.fold_in(2**62 + i)`` where child i is needed.
 
         Examples
         --------
@@ -203,8 +205,11 @@ cdef class Key(KeySource):
         >>> first, second = (Dropout(0.5, rng=key) for key in Key(0).spawn(2))
         """
         n = as_index(n, "n")
-        if not 0 <= n <= SPAWN_FROM:
-            raise ValueError(f"n must be in 0 .. 2**62, but got {n}")
+        if not 0 <= n <= MAX_CHILDREN:
+            raise ValueError(
+                f"n must be in 0 .. 2**20, but got {n}: for more, take key.fold_in(2**62 + i) "
+                "where child i is needed"
+            )
         return [self.fold_in(SPAWN_FROM + i) for i in range(n)]
 
     def __eq__(self, other):

@@ -608,6 +608,15 @@ def test_targets_whose_elements_share_memory(shape, strides):
         refused(ValueError, "share memory or interleave.*strides", np.ones(shape), p, out=x)
 
 
+def test_a_target_of_a_billion_elements_in_a_million_places():
+    """The elements need more bytes than they span; no two of them need be found."""
+    memory = np.ones(10**6)
+    x = np.lib.stride_tricks.sliding_window_view(memory, 1000, writeable=True)
+    with pytest.raises(ValueError, match="share memory or interleave"):
+        dropout(x, inplace=True)
+    assert (memory == 1).all()
+
+
 @pytest.mark.parametrize(("shape", "strides"), [((2, 3), (12, 8)), ((3, 2), (8, 12))])
 def test_targets_whose_strides_interleave(shape, strides):
     """No two elements share a byte, but finding that out takes memory or time."""

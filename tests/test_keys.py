@@ -130,7 +130,7 @@ def test_values_out_of_range():
     for n in (-1, 2**63):
         with pytest.raises(ValueError, match=f"n must be in .* but got {n}"):
             Key(0).fold_in(n)
-    for n in (-1, 2**62 + 1):
+    for n in (-1, 2**20 + 1, 10**9, 2**62):
         with pytest.raises(ValueError, match=f"n must be in .* but got {n}"):
             Key(0).spawn(n)
     with pytest.raises(TypeError, match="n must be an integer"):
