@@ -79,7 +79,7 @@ cdef object drop(
 ):
     """Decide by chance which elements are dropped."""
     cdef:
-        cnp.ndarray source, fill, each = as_probabilities(p), bits = None
+        cnp.ndarray source, fill, each = convert_p(p), bits = None
         double probability = 0.5 if each is not None else check_probability(p)
         object index = as_index(offset, "offset")
         object result
@@ -94,16 +94,20 @@ cdef object drop(
         KernelArgs args
         tuple noise, region, shape, x_shape = None
 
-    # What runs the caller's own code comes first: afterwards no array can change under the checks.
+    # What runs the caller's own code comes first: it could resize an array that was looked at, or
+    # of which there is a view.
     keys = as_key_source(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
     noise = None if noise_shape is None else as_noise_shape(noise_shape)
     region = as_region(origin, full_shape)
     count, min_keep = as_count(count, "count"), as_count(min_keep, "min_keep")
-    x = as_array(x, inplace)
-    source = as_base_array(x)
-    fill = as_fill(filling, source)
+    x = convert(x, "x", inplace)
+    fill = convert_fill(filling)
+
+    each = as_probabilities(each)
+    source = numbers_of(x)
+    fill = as_fill(filling, fill, source)
     size = cnp.PyArray_SIZE(source)
     if noise is not None:
         check_noise(source, noise)
@@ -173,9 +177,10 @@ def prepare(x, in_place, out, filling, bint writes):
         cnp.ndarray source, fill, target
         object result
 
-    x = as_array(x, inplace)
-    source = as_base_array(x)
-    fill = as_fill(filling, source)
+    x = convert(x, "x", inplace)
+    fill = convert_fill(filling)
+    source = numbers_of(x)
+    fill = as_fill(filling, fill, source)
     result = output_array(x, source, inplace, out, writes)
     if result is None:
         result = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0) if writes else x
@@ -189,7 +194,7 @@ def keep_mask(
 ):
     """What `fastdrop.masks.keep_mask` documents, of a shape that is a tuple."""
     cdef:
-        cnp.ndarray each = as_probabilities(p)
+        cnp.ndarray each = convert_p(p)
         double probability = 0.5 if each is not None else check_probability(p)
         object index = as_index(offset, "offset")
         bint packed = as_bool(is_packed, "packed")
@@ -208,6 +213,7 @@ def keep_mask(
     count, min_keep = as_count(count, "count"), as_count(min_keep, "min_keep")
     axis = as_index(axis, "axis")
     region = fit_region(as_region(origin, full_shape), shape, None)
+    each = as_probabilities(each)  # after all that runs the caller's own code, as in `drop`
     decide_shape(&decisions, shape)
     args.offset = place(&decisions, shape, region, index)
     if each is not None:
@@ -264,7 +270,7 @@ cdef object draw_packed(KernelArgs *args, Py_ssize_t size, out, KeySource keys):
 def apply_mask(x, mask, p, in_place, out, is_packed, scales, filling, num_threads):
     """What `fastdrop.masks.apply_mask` documents."""
     cdef:
-        cnp.ndarray each = as_probabilities(p), source, fill, bits
+        cnp.ndarray each = convert_p(p), source, fill, bits
         double probability = 0.5 if each is not None else check_probability(p)
         bint inplace = as_bool(in_place, "inplace"), packed = as_bool(is_packed, "packed")
         bint scale = as_bool(scales, "scale"), chance
@@ -274,10 +280,13 @@ def apply_mask(x, mask, p, in_place, out, is_packed, scales, filling, num_thread
 
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
-    mask = as_base_array(convert(mask, "mask"))
-    x = as_array(x, inplace)
-    source = as_base_array(x)
-    fill = as_fill(filling, source)
+    mask = convert(mask, "mask")
+    x = convert(x, "x", inplace)
+    fill = convert_fill(filling)
+
+    mask, each = as_base_array(mask), as_probabilities(each)
+    source = numbers_of(x)
+    fill = as_fill(filling, fill, source)
     check_mask(source, mask, packed)
     if each is not None:
         each = fit_probabilities(each, (<object> source).shape, &probability, &chance)

@@ -14,12 +14,16 @@ cdef extern from "numpy/arrayobject.h":  # in the C API, but not in NumPy's own 
 cpdef cnp.ndarray as_array(x, inplace, str name="x"):
     """Return x as an array of numbers."""
     cdef cnp.ndarray array = convert(x, name, as_bool(inplace, "inplace"))
-    if not is_number(as_base_array(array)):
-        raise TypeError(
-            f"cannot drop elements of dtype {as_base_array(array).dtype}, "
-            f"{way_out(as_base_array(array), name)}"
-        )
+    numbers_of(array, name)
     return array
+
+
+cdef cnp.ndarray numbers_of(cnp.ndarray x, str name="x"):
+    """Return an array of numbers as a plain ndarray; reject an array of anything else."""
+    x = as_base_array(x)
+    if not is_number(x):
+        raise TypeError(f"cannot drop elements of dtype {x.dtype}, {way_out(x, name)}")
+    return x
 
 
 cdef cnp.ndarray convert(x, str name, bint inplace=False):
@@ -79,7 +83,7 @@ cdef int check_unmasked(x, str name, bint written) except -1:
     """Reject a masked array, of NumPy or of a package that has its own."""
     if cnp.PyArray_CheckExact(x):
         return 0
-    if isinstance(x, np.ma.MaskedArray):
+    if issubclass(type(x), np.ma.MaskedArray):  # isinstance could run code of x's
         without = "data"
     elif all([hasattr(type(x), attribute) for attribute in ("mask", "filled", "unmasked")]):
         without = "unmasked"  # of Astropy

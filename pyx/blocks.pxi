@@ -102,9 +102,10 @@ def drop_block(
     keys = as_key_source(rng)
     if num_threads is not None:
         num_threads = as_index(num_threads, "num_threads")
-    x = as_array(x, inplace)
-    source = as_base_array(x)
-    fill = as_fill(filling, source)
+    x = convert(x, "x", inplace)
+    fill = convert_fill(filling)
+    source = numbers_of(x)
+    fill = as_fill(filling, fill, source)
     check_axes(source, axes)
     size = cnp.PyArray_SIZE(source)
     set_team(&args, num_threads, size)

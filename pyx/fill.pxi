@@ -7,8 +7,16 @@ from kernels cimport *
 import numpy as np
 
 
-cdef cnp.ndarray as_fill(fill, cnp.ndarray x):
-    """Return a fill as an array of x's dtype, or None if it is 0; raise if x cannot hold it."""
+cdef cnp.ndarray convert_fill(fill):
+    """Return a fill as an array of any dtype, or None if it is one of Python's own numbers."""
+    return None if type(fill) in (int, float) else convert(fill, "fill")
+
+
+cdef cnp.ndarray as_fill(fill, cnp.ndarray converted, cnp.ndarray x):
+    """Return a fill as an array of x's dtype, or None if it is 0; raise if x cannot hold it.
+
+    `converted` is what `convert_fill` made of it.
+    """
     cdef cnp.ndarray values, made
 
     if type(fill) is int and fill == 0:
@@ -25,7 +33,7 @@ cdef cnp.ndarray as_fill(fill, cnp.ndarray x):
                 "number"
             )
         number = float(fill)
-    values = as_base_array(convert(number, "fill"))
+    values = as_base_array(convert(number, "fill") if converted is None else converted)
     if not is_number(values):
         raise TypeError(
             f"x's dtype {dtype} cannot hold the fill {fill!r}: pass a number or an array of numbers"

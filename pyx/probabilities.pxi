@@ -50,10 +50,8 @@ cdef double as_real(p) except? -1:
     raise TypeError(f"p must be a real number, but got {p!r}")
 
 
-cdef cnp.ndarray as_probabilities(p):
-    """Return p as an array of float32 or float64, or None if p is one number."""
-    cdef cnp.ndarray array
-
+cdef cnp.ndarray convert_p(p):
+    """Return p as an array of any dtype, or None if it is one number."""
     if type(p) is float:
         return None
     shape = getattr(p, "shape", None)
@@ -61,17 +59,23 @@ cdef cnp.ndarray as_probabilities(p):
         not hasattr(p, "__array__")
     ):
         return None
-    array = as_base_array(convert(p, "p"))
+    return convert(p, "p")
+
+
+cdef cnp.ndarray as_probabilities(cnp.ndarray p):
+    """Return an array of p as one of float32 or float64; None stays None."""
+    cdef cnp.ndarray array
+
+    if p is None:
+        return None
+    array = as_base_array(p)
     dtype = array.dtype
     if dtype.kind == "b":
         raise TypeError("p must hold numbers, but got bools")
     if not (dtype.kind in "fiu" or is_bfloat16(array)):
         raise TypeError(f"p must hold real numbers, but its dtype is {dtype}")
     single = dtype.itemsize < 4 and dtype.kind not in "iu" or dtype == np.float32
-    array = array.astype(np.float32 if single else np.float64, order="K", copy=False)
-    if array.ndim == 0:  # of a class that does not tell its shape
-        return array.reshape(1)
-    return PyArray_View(array, NULL, cnp.ndarray)  # which the caller's code can not reshape
+    return array.astype(np.float32 if single else np.float64, order="K", copy=False)
 
 
 cdef cnp.ndarray fit_probabilities(cnp.ndarray p, tuple shape, double *constant, bint *chance):
@@ -96,7 +100,7 @@ cdef cnp.ndarray fit_probabilities(cnp.ndarray p, tuple shape, double *constant,
     chance[0] = found.chance
     if found.differ:
         return p
-    constant[0] = p.flat[0] if cnp.PyArray_SIZE(p) else 0.5
+    constant[0] = p.ravel("K")[0] if cnp.PyArray_SIZE(p) else 0.5
     return None
 
 
