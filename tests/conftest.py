@@ -26,6 +26,14 @@ def _signals_of_a_terminal():
             signal.signal(number, default)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say what came of the cases of the fuzz, where many were asked for."""
+    fuzz = sys.modules.get("fuzz")
+    if fuzz and fuzz.CASES:
+        for line in fuzz.report():
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture
 def words():
     """Give the words of the key that most tests use."""
