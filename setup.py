@@ -34,6 +34,9 @@ OPTIMIZE = ["-O3", "-ffp-contract=off"]
 # Compile and link arguments: GNU and LLVM, and Apple's clang beside a libomp.
 OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
 
+# What FASTDROP_SANITIZE may name, to test fastdrop itself.
+SANITIZERS = ("address", "thread", "undefined")
+
 # The limited API of Python 3.11, the first whose stable ABI has buffers. That of 3.12 is no faster.
 LIMITED_API = {"macro": ("Py_LIMITED_API", "0x030B0000"), "tag": "cp311"}
 
@@ -79,6 +82,16 @@ def wants(variable):
     if value not in ("", "0", "1"):
         fail(f"{variable} must be 0 or 1, not {value!r}")
     return value == "1"
+
+
+def sanitizers():
+    """Return the arguments, of the compiler and of the linker, for what FASTDROP_SANITIZE names."""
+    names = os.environ.get("FASTDROP_SANITIZE", "")
+    if not names:
+        return []
+    if not set(names.split(",")) <= set(SANITIZERS):
+        fail(f"FASTDROP_SANITIZE must be some of {', '.join(SANITIZERS)}, not {names!r}")
+    return [f"-fsanitize={names}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g"]
 
 
 class Build(build):
@@ -139,6 +152,9 @@ class BuildKernels(build_ext):
                 fail(f"fastdrop needs {need}, but {self.cc()} fails ({reason}): run {INSTALL}")
         self.render_table()
         openmp_compile, openmp_link = self.find_openmp()
+        sanitize = sanitizers()
+        if reason := self.failure("int fd_probe(int i) { return i + 1; }\n", sanitize, sanitize):
+            fail(f"FASTDROP_SANITIZE asks for what {self.cc()} cannot do ({reason})")
         for extension in list(self.extensions):
             features = LEVELS.get(extension.name.rpartition("_")[2], [])
             level = [f"-m{feature}" for feature in features]
@@ -146,8 +162,8 @@ class BuildKernels(build_ext):
                 self.warn(f"{extension.name} is left out: the compiler cannot build it")
                 self.extensions.remove(extension)
                 continue
-            extension.extra_compile_args = [*optimize, *openmp_compile, *level]
-            extension.extra_link_args = openmp_link
+            extension.extra_compile_args = [*optimize, *openmp_compile, *level, *sanitize]
+            extension.extra_link_args = [*openmp_link, *sanitize]
         self.compile_changed()
 
     def render_table(self):

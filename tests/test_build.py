@@ -168,6 +168,7 @@ def change(path):
         {"NUMPY": "2.4.0"},
         {"CYTHON": "3.2.0"},
         {"REFUSED": "-fopenmp"},
+        {"FASTDROP_SANITIZE": "undefined"},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -297,6 +298,28 @@ def test_openmp_can_be_required(built, build, standins):
     assert sentence.startswith("error: FASTDROP_REQUIRE_OPENMP is 1, but ")
     assert f"'{standins / 'cc'}' has no OpenMP (it is refused)" in sentence
     assert build(built, FASTDROP_REQUIRE_OPENMP="1").returncode == 0
+
+
+def test_sanitizers_are_compiled_and_linked_in(unbuilt, once_built, build):
+    assert build(unbuilt, FASTDROP_SANITIZE="address,undefined").returncode == 0
+    assert modules(unbuilt).keys() == MODULES
+    for text in modules(unbuilt).values():  # the linker's arguments, then the compiler's
+        assert text.count("-fsanitize=address,undefined -fno-sanitize-recover=all") == 2
+        assert [word for word in text.split() if word.startswith("-g")][-1] == "-g"
+    assert not any("sanitize" in text for text in modules(once_built).values())
+
+
+def test_only_what_gcc_and_clang_have_is_a_sanitizer(built, build, standins):
+    result = build(built, FASTDROP_SANITIZE="address,speed")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "error: FASTDROP_SANITIZE must be some of address, thread, undefined, not 'address,speed'\n"
+    )
+    result = build(built, FASTDROP_SANITIZE="thread", REFUSED="-fsanitize")
+    assert result.returncode == 1
+    (sentence,) = result.stderr.splitlines()
+    assert sentence.startswith("error: FASTDROP_SANITIZE asks for what ")
+    assert f"'{standins / 'cc'}' cannot do (it is refused)" in sentence
 
 
 @pytest.mark.parametrize("name", ["FASTDROP_REQUIRE_OPENMP", "FASTDROP_LIMITED_API"])
