@@ -94,6 +94,11 @@ cdef void set_c_order(Order *order, cnp.ndarray x) noexcept:
             order.count += 1
 
 
+cdef inline Py_ssize_t magnitude(Py_ssize_t stride) noexcept:
+    """Return |stride|; Python's abs would make an object, for which memory may be missing."""
+    return -stride if stride < 0 else stride
+
+
 cdef bint is_in_c_order(const Order *order, cnp.ndarray x):
     """Return whether no axis of x has smaller strides than a later one."""
     cdef:
@@ -101,7 +106,7 @@ cdef bint is_in_c_order(const Order *order, cnp.ndarray x):
         int i
 
     for i in range(order.count):
-        stride = abs(cnp.PyArray_STRIDE(x, order.axis[i]))
+        stride = magnitude(cnp.PyArray_STRIDE(x, order.axis[i]))
         if stride > last:
             return False
         if stride:
@@ -118,8 +123,8 @@ cdef void sort_axes(Order *order, cnp.ndarray y) noexcept:
     for i in range(1, order.count):
         axis = order.axis[i]
         j = i
-        stride = abs(cnp.PyArray_STRIDE(y, axis))
-        while j and abs(cnp.PyArray_STRIDE(y, order.axis[j - 1])) < stride:
+        stride = magnitude(cnp.PyArray_STRIDE(y, axis))
+        while j and magnitude(cnp.PyArray_STRIDE(y, order.axis[j - 1])) < stride:
             order.axis[j] = order.axis[j - 1]
             j -= 1
         order.axis[j] = axis
