@@ -112,4 +112,5 @@ cdef cnp.ndarray thresholds_of(cnp.ndarray p):
 cdef cnp.ndarray scales_of(cnp.ndarray p, dtype):
     """Return 1 / (1 - p), computed in double and rounded once."""
     with np.errstate(divide="ignore"):
-        return (1 / (1 - p.astype(np.float64))).astype(dtype, order="K")
+        scales = 1 / (1 - p.astype(np.float64))
+    return scales.astype(dtype, order="K")
