@@ -15,7 +15,7 @@ cdef class KeySource:
 
 
 cdef class Key(KeySource):
-    cdef uint64_t k0, k1  # only to be read: a key never changes
+    cdef uint64_t k0, k1  # only to be read: a key that was handed out never changes
 
 
 # The KeySource of anything that `rng=` accepts; the last place where the caller's own code runs.

@@ -88,7 +88,7 @@ class Layer:
         source = as_key_source(rng)
         # A key becomes a stream, for a new mask each call.
         self._rng: Any = KeyStream(source) if isinstance(source, Key) else rng
-        self._last: tuple[tuple[int, ...], float, bool, Key | None, dict[str, Any]] | None = None
+        self._last: list[Any] | None = None  # shape, p, training, key, options
 
     def _options(self, x: ArrayLike) -> dict[str, Any]:
         """Return what only this class of layers passes to its functions, for this x."""
@@ -148,8 +148,14 @@ class Layer:
         y: NDArray[Any]
         options = self._options(x)
         source = self._rng if rng is None else rng
-        y, key = self._drop(x, p, training, self._inplace, rng=source, return_key=True, **options)
-        self._last = as_base_array(y).shape, p, training, key, options
+        if not isinstance(x, np.ndarray):
+            x = _core.as_array(x, self._inplace)
+        # Made before the key is drawn: nothing after it may run out of memory.
+        last = [as_base_array(x).shape, p, training, None, options]
+        y, last[3] = self._drop(
+            x, p, training, self._inplace, rng=source, return_key=True, **options
+        )
+        self._last = last
         return y
 
     @overload

@@ -6,8 +6,10 @@ generator advanced, before the last check has passed and the last byte is alloca
 """
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_SetItem
 
-from fastdrop._keys cimport KeySource, as_index, as_key_source, key_of_words
+from fastdrop._keys cimport Key, KeySource, as_index, as_key_source, key_of_words
 from kernels cimport *
 from operations cimport *
 
@@ -92,7 +94,8 @@ cdef object drop(
         bint inplace = as_bool(in_place, "inplace"), return_key = as_bool(returns_key, "return_key")
         bint drops = as_bool(trains, "training")
         KernelArgs args
-        tuple noise, region, shape, x_shape = None
+        tuple noise, region, shape, x_shape = None, pair = None
+        Key key = None
 
     # What runs the caller's own code comes first: it could resize an array that was looked at, or
     # of which there is a view.
@@ -128,15 +131,15 @@ cdef object drop(
     drops = drops and ask != ALL_KEPT
     set_team(&args, num_threads, size)
     result = output_array(x, source, inplace, out, drops)
+    if return_key:
+        pair, key = (keys, None), key_of_words(0, 0)
 
     if not drops:
-        result = copy_to(x, source, result)
-        return (result, None) if return_key else result
+        return in_pair(pair, copy_to(x, source, result), None)
     if ask != ALL_DROPPED:
         set_operation(&args, source, mode, 0 if each is not None else probability)
     if ask == ALL_DROPPED or size == 0:
-        result = clear(source, result, fill)
-        return (result, None) if return_key else result
+        return in_pair(pair, clear(source, result, fill), None)
 
     if ask == BY_COUNT or ask == AT_LEAST:
         drawing = Counts(shape, region, index, axis, ask == AT_LEAST, number, each, probability)
@@ -153,9 +156,25 @@ cdef object drop(
     result = carry_out(
         &args, source, result, &decisions, shape, bits, keys, fill, each, drawing
     )
-    if not return_key:
+    if bits is not None:
+        key = None
+    elif key is not None:
+        key.k0, key.k1 = args.params.k0, args.params.k1
+    return in_pair(pair, result, key)
+
+
+cdef object in_pair(tuple pair, result, key):
+    """Return a pair with its items replaced by a result and its key, or without one the result.
+
+    A call makes its pair before it writes or draws: nothing later may run out of memory.
+    """
+    if pair is None:
         return result
-    return result, None if bits is not None else key_of_words(args.params.k0, args.params.k1)
+    Py_INCREF(result)  # which the pair then owns
+    PyTuple_SetItem(pair, 0, result)
+    Py_INCREF(key)
+    PyTuple_SetItem(pair, 1, key)
+    return pair
 
 
 cdef object copy_to(x, cnp.ndarray source, result):

@@ -3,7 +3,7 @@ cimport numpy as cnp
 from libc.math cimport isfinite
 from libc.stdint cimport int64_t, uint64_t
 
-from fastdrop._keys cimport KeySource, as_index, as_key_source, key_of_words
+from fastdrop._keys cimport Key, KeySource, as_index, as_key_source, key_of_words
 from kernels cimport *
 
 
@@ -98,6 +98,8 @@ def drop_block(
         bint scale = as_bool(scales, "scale")
         bint drops = as_bool(trains, "training") and probability > 0
         KernelArgs args
+        tuple pair = None
+        Key key = None
 
     keys = as_key_source(rng)
     if num_threads is not None:
@@ -110,22 +112,24 @@ def drop_block(
     size = cnp.PyArray_SIZE(source)
     set_team(&args, num_threads, size)
     result = output_array(x, source, inplace, out, drops)
+    if return_key:
+        pair, key = (keys, None), key_of_words(0, 0)
     if not drops:
-        result = copy_to(x, source, result)
-        return (result, None) if return_key else result
+        return in_pair(pair, copy_to(x, source, result), None)
     set_operation(&args, source, DROPOUT if scale else MASK, 0)
     shape = (<object> source).shape
     if size:
         blocks = Blocks(shape, axes, length, probability, room, scale)
     if size == 0 or blocks.gamma == 1:
-        result = clear(source, result, fill)
-        return (result, None) if return_key else result
+        return in_pair(pair, clear(source, result, fill), None)
     decide(&decisions, source, None, None)
     args.offset = 0
     fd_set_probability(&args.params, blocks.gamma)
     fill = set_fill(&args, source, fill, None)
     result = carry_out(&args, source, result, &decisions, shape, None, keys, fill, None, blocks)
-    return (result, key_of_words(args.params.k0, args.params.k1)) if return_key else result
+    if key is not None:
+        key.k0, key.k1 = args.params.k0, args.params.k1
+    return in_pair(pair, result, key)
 
 
 cdef int check_axes(cnp.ndarray x, int axes) except -1:
