@@ -191,6 +191,8 @@ def load_bit_generator(bits: Any, state: Any, name: str) -> None:
         bits.state = state
     except Exception as error:  # of any type, and some after a part of the state is set
         bits.state = before
+        if isinstance(error, MemoryError):
+            raise
         raise ValueError(f"{name} holds no state of a {kind}: {error}") from error
 
 
