@@ -171,51 +171,68 @@ def coarse_dropout(
     images = target if target.ndim == 4 else target[np.newaxis]
     colors = _spread(color, images.shape)
     mask = np.ones(images.shape[:3], np.bool_) if returns_mask else None
-    words = np.empty((0, 1), "<u8")
+    dropped = np.zeros((), np.bool_)  # an array, as all that is written: no memory is needed then
+    drawn: list[NDArray[np.uint64]] = []
     if number[1] > 0 and target.size > 0:
-        words = np.empty((len(images), 1 + 4 * number[1]), "<u8")
-        _draw(words, keys, number, ranges, images.shape[1:3])
+        drawn = _draw(len(images), keys, number, ranges, images.shape[1:3])
     if y is not x:
         np.copyto(target, source)
-    _fill(images, colors, mask, words)
+    _fill(images, colors, mask, dropped, *drawn)
     if mask is None:
         return y
     return y, mask if target.ndim == 4 else mask[0]
 
 
 def _draw(
-    words: NDArray[np.uint64],
+    images: int,
     keys: KeySource,
     number: tuple[int, int],
     ranges: tuple[Range, Range],
     lengths: tuple[int, ...],
-) -> None:
-    """Draw words: for each image the number of holes, then height, width, top, left of each.
+) -> list[NDArray[np.uint64]]:
+    """Draw for each image the number of holes, their heights and widths, their tops and lefts.
 
-    In place, so that a call which runs out of memory has done so before a generator is advanced.
+    All arrays are made before the key is drawn, those of one number too, so that a call for which
+    there is no room has advanced no generator.
     """
     ends = [
         [end if isinstance(end, int) else max(1, round(end * n)) for end in range_]
         for range_, n in zip(ranges, lengths, strict=True)
     ]
     low, high, most = np.array([*zip(*ends, strict=True), lengths], np.uint64)
+    counts, places, least = high - low + 1, most + 1, np.array(number[0], np.uint64)
+    none, half = np.array(0, np.uint64), np.array(32, np.uint64)
+    choices = np.array(number[1] - number[0] + 1, np.uint64)
+    words = np.empty((images, 1 + 4 * number[1]), "<u8")
     bits = words.reshape(-1).view(np.uint8)
+    holes = words[:, 1:].reshape(images, -1, 2, 2)  # a view
+    numbers = np.empty(images, np.uint64)
+    extents, begins = np.empty((2, images, number[1], 2), np.uint64)
     _core.keep_mask((8 * bits.size,), 0.5, keys, bits, None, None, -1, 0, None, None, True, None)
-    words >>= 32
-    _choose(words[:, 0], number[0], number[1] - number[0] + 1)
-    holes = words[:, 1:].reshape(len(words), -1, 2, 2)  # a view
-    extents, begins = holes[:, :, 0], holes[:, :, 1]
-    _choose(extents, low, high - low + 1)
+    for values, draws in (
+        (numbers, words[:, 0]),
+        (extents, holes[:, :, 0]),
+        (begins, holes[:, :, 1]),
+    ):
+        np.right_shift(draws, half, out=values)
+    _choose(numbers, least, choices, half)
+    _choose(extents, low, counts, half)
     np.minimum(extents, most, out=extents)
-    np.subtract(most + 1, extents, out=extents)  # the places where such a hole can begin
-    _choose(begins, 0, extents)
-    np.subtract(most + 1, extents, out=extents)
+    np.subtract(places, extents, out=extents)  # the places where such a hole can begin
+    _choose(begins, none, extents, half)
+    np.subtract(places, extents, out=extents)
+    return [numbers, extents, begins]
 
 
-def _choose(draws: NDArray[np.uint64], low: Any, count: Any) -> None:
-    """Turn draws below 2**32 into one of `count` integers from `low` on."""
+def _choose(
+    draws: NDArray[np.uint64],
+    low: NDArray[np.uint64],
+    count: NDArray[np.uint64],
+    half: NDArray[np.uint64],
+) -> None:
+    """Turn draws below 2**32 into one of `count` integers from `low` on; `half` is 32."""
     draws *= count
-    draws >>= 32
+    draws >>= half
     draws += low
 
 
@@ -232,15 +249,19 @@ def _fill(
     images: NDArray[Any],
     colors: NDArray[Any],
     mask: NDArray[np.bool_] | None,
-    words: NDArray[np.uint64],
+    dropped: NDArray[np.bool_],
+    *drawn: NDArray[np.uint64],
 ) -> None:
-    """Write colors into the holes, and False into those of a mask."""
-    for k, row in enumerate(words):
-        for height, width, top, left in row[1 : 1 + 4 * int(row[0])].reshape(-1, 4).tolist():
+    """Write colors into the holes that were drawn, if any, and `dropped` into those of a mask."""
+    for k, (count, extents, begins) in enumerate(zip(*drawn, strict=True)):
+        n = int(count)
+        for (height, width), (top, left) in zip(
+            extents[:n].tolist(), begins[:n].tolist(), strict=True
+        ):
             hole = (k, slice(top, top + height), slice(left, left + width))
             images[hole] = colors[hole]
             if mask is not None:
-                mask[hole] = False
+                mask[hole] = dropped
 
 
 def _check_axes(shape: tuple[int, ...]) -> None:
