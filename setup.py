@@ -194,7 +194,11 @@ class BuildKernels(build_ext):
                 self.extensions,
                 build_dir=folder,
                 include_path=[".", "pyx", self.rendered],
-                compiler_directives={"language_level": 3, "cdivision": True},
+                compiler_directives={
+                    "language_level": 3,
+                    "cdivision": True,
+                    "freethreading_compatible": True,
+                },
             )
             for extension, translated in zip(self.extensions, generated, strict=True):
                 extension.sources = translated.sources

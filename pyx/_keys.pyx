@@ -245,12 +245,12 @@ cdef class KeyStream(KeySource):
     A key and a count of calls: call n that decides by chance takes ``key.fold_in(n)``.
 
     The process has a stream, for ``rng=None``, and each layer that is built with a seed has one.
-    Key and count are read or changed in one step under the GIL, so that threads which share a
-    stream never share a mask.
+    Threads that share a stream never share a mask: key and count are read or changed in one step,
+    under the GIL or, in a free-threaded Python, in a critical section.
     """
 
-    cdef readonly Key key
-    cdef readonly uint64_t calls  # keys taken so far
+    cdef Key base
+    cdef uint64_t taken  # keys so far
 
     def __cinit__(self, Key key not None, calls=0):
         self.restart(key, calls)
@@ -260,24 +260,48 @@ cdef class KeyStream(KeySource):
         calls = as_index(calls, "calls")
         if not 0 <= calls <= MAX_CALLS:
             raise ValueError(f"calls must be in 0 .. 2**63, but got {calls}")
-        self.key = key
-        self.calls = calls
+        with cython.critical_section(self):
+            self.base = key
+            self.taken = calls
 
     cdef int next_key(self, uint64_t *words) except -1:
-        if self.calls >= MAX_CALLS:
-            raise OverflowError("a stream has no more than 2**63 keys")
-        fd_fold_in(words, self.key.k0, self.key.k1, self.calls)
-        self.calls += 1
+        with cython.critical_section(self):
+            if self.taken >= MAX_CALLS:
+                raise OverflowError("a stream has no more than 2**63 keys")
+            fd_fold_in(words, self.base.k0, self.base.k1, self.taken)
+            self.taken += 1
         return 0
+
+    cdef Key read(self, uint64_t *calls):
+        """Return the key, and write the number of calls."""
+        with cython.critical_section(self):
+            calls[0] = self.taken
+            return self.base
+
+    @property
+    def key(self):
+        """The key from which the calls' keys are derived."""
+        cdef uint64_t calls
+        return self.read(&calls)
+
+    @property
+    def calls(self):
+        """How many keys have been taken."""
+        cdef uint64_t calls
+        self.read(&calls)
+        return calls
 
     @property
     def state(self):
         """Where the stream stands: ``{"key": (k0, k1), "calls": n}``."""
-        cdef uint64_t k0 = self.key.k0, k1 = self.key.k1, calls = self.calls
-        return {"key": (k0, k1), "calls": calls}
+        cdef uint64_t calls
+        cdef Key key = self.read(&calls)
+        return {"key": (key.k0, key.k1), "calls": calls}
 
     def __reduce__(self):
-        return KeyStream, (self.key, self.calls)
+        cdef uint64_t calls
+        cdef Key key = self.read(&calls)
+        return KeyStream, (key, calls)
 
 
 fd_rename(Key, "fastdrop", "fastdrop.Key")
@@ -308,6 +332,7 @@ cdef class GeneratorSource(KeySource):
 
 cdef KeyStream default_stream = KeyStream(Key())
 cdef tuple last_seed = (None, None)  # an int and its key: hashing takes as long as ten small calls
+cdef object SEEDING = object()  # of whose critical section last_seed is read and changed
 
 
 def process_stream():
@@ -328,9 +353,12 @@ cpdef KeySource as_key_source(rng):
     if isinstance(rng, KeySource):
         return rng
     if type(rng) is int:
-        seen = last_seed
+        with cython.critical_section(SEEDING):
+            seen = last_seed
         if rng != seen[0]:
-            seen = last_seed = (rng, Key(rng))
+            seen = (rng, Key(rng))
+            with cython.critical_section(SEEDING):
+                last_seed = seen
         return seen[1]
     source = generator_source(rng)
     return Key(seed_sequence(rng, "rng", SOURCES)) if source is None else source

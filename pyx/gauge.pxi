@@ -1,4 +1,6 @@
 """Teams: how many threads a call works on, and whether a team has paid lately."""
+cimport cython
+
 from fastdrop._keys cimport as_index
 from kernels cimport *
 
@@ -52,26 +54,28 @@ cdef class Gauge:
 
     cpdef bint allows_team(self):
         """Return whether the next default call may wake a team."""
-        return self.owed <= 0
+        with cython.critical_section(self):
+            return self.owed <= 0
 
     cpdef record(self, int team, double took, double alone):
         """Record a call: its team, its seconds, and the seconds one thread would have taken."""
-        if team == 1:
-            self.owed = max(0.0, self.owed - took)
-            return
-        if team > self.largest:
-            self.largest, self.starts = team, 0
-        if self.starts < STARTS:
-            self.starts += 1
-            return
-        self.lost += took - (SLACK * alone + JOIN)
-        if self.lost <= 0:
-            self.lost = 0
-            self.multiple = LOSS_PAID
-        elif self.lost > TOLERATED_LOSS:
-            self.owed = min(self.multiple * self.lost, MAX_OWED)
-            self.multiple = min(2 * self.multiple, MAX_LOSS_PAID)
-            self.lost = 0
+        with cython.critical_section(self):
+            if team == 1:
+                self.owed = max(0.0, self.owed - took)
+                return
+            if team > self.largest:
+                self.largest, self.starts = team, 0
+            if self.starts < STARTS:
+                self.starts += 1
+                return
+            self.lost += took - (SLACK * alone + JOIN)
+            if self.lost <= 0:
+                self.lost = 0
+                self.multiple = LOSS_PAID
+            elif self.lost > TOLERATED_LOSS:
+                self.owed = min(self.multiple * self.lost, MAX_OWED)
+                self.multiple = min(2 * self.multiple, MAX_LOSS_PAID)
+                self.lost = 0
 
 
 cdef Gauge gauge = Gauge()
