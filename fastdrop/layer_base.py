@@ -47,7 +47,7 @@ class Setting(Generic[Value]):
 
     def __set__(self, layer: object, value: Any) -> None:
         layer.__dict__[self._name] = self._check(value)
-        layer.__dict__["_passed"] = None
+        layer.__dict__["_passed"] = []
 
 
 def _as_fill(fill: ArrayLike) -> ArrayLike:
@@ -65,7 +65,9 @@ class Layer:
     # The settings that are passed to the functions: those without a default, and the others with
     # theirs.
     _required: ClassVar[tuple[str, ...]] = ()
-    _passed: dict[str, Any] | None = None
+    # They are collected in the first call after one was assigned, which makes a new list: a call in
+    # another thread, begun before, adds what it collects to the old one.
+    _passed: list[dict[str, Any]]
     _p: float
     _inplace: bool
     _training: bool
@@ -92,9 +94,10 @@ class Layer:
 
     def _options(self, x: ArrayLike) -> dict[str, Any]:
         """Return what only this class of layers passes to its functions, for this x."""
-        if self._passed is None:  # not since a setting was assigned
-            self._passed = self._collect()
-        return self._passed
+        passed = self._passed
+        if not passed:
+            passed.append(self._collect())
+        return passed[0]
 
     def _collect(self) -> dict[str, Any]:
         """Return the settings that are passed to the functions."""
@@ -185,11 +188,12 @@ class Layer:
         ValueError
             If the shape of `grad` is not that of the output.
         """
-        if self._last is None:
+        last = self._last
+        if last is None:
             raise RuntimeError(
                 "backward needs a forward call that succeeded before it: there is no mask yet"
             )
-        shape, p, training, key, options = self._last
+        shape, p, training, key, options = last
         grad = _core.as_array(grad, False, "grad")
         grad_shape = as_base_array(grad).shape
         if grad_shape != shape:
@@ -321,7 +325,7 @@ class NoiseLayer(Layer):
                 )
             self._check_one(noise_shape, self.__dict__.get("_axis"))
         self._noise_shape: tuple[int | None, ...] | None = noise_shape
-        self._passed = None
+        self._passed = []
 
     @property
     def axis(self) -> tuple[int, ...] | None:
@@ -337,7 +341,7 @@ class NoiseLayer(Layer):
                 raise ValueError(f"axis must have each axis once, but got {axis}")
             self._check_one(self.__dict__.get("_noise_shape"), axis)
         self._axis: tuple[int, ...] | None = axis
-        self._passed = None
+        self._passed = []
 
     def _check_one(self, noise_shape: Any, axis: Any) -> None:
         if noise_shape is not None and axis is not None:
