@@ -144,6 +144,35 @@ def test_in_place_on_views_is_seen_by_their_base():
     assert torch.equal(parts[0], x[0])
 
 
+def views_that_must_not_change():
+    """Give views whose change in place autograd forbids, with its reasons."""
+    x = torch.randn(4, 6, requires_grad=True)
+    with torch.no_grad():
+        unwatched = (x * 1).view(24)
+    yield x[1:], "a view of a leaf Variable"
+    yield (x * 1).unbind()[0][1:], "multiple views"
+    yield (x * 1)[:1].expand(3, 6), "share memory"
+    yield (x * 1).to(torch.complex64)[:1].conj().expand(3, 6), "share memory"
+    yield unwatched.requires_grad_(), "a leaf Variable"
+
+
+def test_a_view_that_must_not_change_is_refused_before_a_key_is_drawn():
+    for view, match in views_that_must_not_change():
+        state, before = torch.get_rng_state(), view.detach().clone()
+        with pytest.raises(RuntimeError, match=match):
+            fastdrop.torch.dropout(view, 0.5, True, True)
+        assert torch.equal(torch.get_rng_state(), state), match
+        assert torch.equal(view, before), match
+
+
+def test_a_derivative_of_zeros_without_memory():
+    x, zeros = torch.ones(5), torch._efficientzerotensor((5,))
+    for inplace in (False, True):
+        with forward_ad.dual_level():
+            y = fastdrop.torch.dropout(forward_ad.make_dual(x.clone(), zeros), 0.5, True, inplace)
+            assert torch.equal(forward_ad.unpack_dual(y).tangent, torch.zeros(5))
+
+
 def test_changed_in_place_what_another_function_needs():
     x = torch.randn(6, requires_grad=True)
     z = x.exp()  # needs its result

@@ -165,6 +165,43 @@ def test_evaluation_gives_the_tensor_itself_and_draws_nothing(name, shape, decid
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_a_tensor_that_is_more_than_memory_draws_nothing_either_if_all_is_dropped():
+    state = torch.get_rng_state()
+    y = fastdrop.torch.dropout(torch.ones(3).as_subclass(Logged), 1.0)
+    assert torch.equal(y, torch.zeros(3))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("training", [1, 0.0, None, "yes", torch.tensor(True)])
+def test_training_is_a_bool_as_in_pytorch(training):
+    for module in (F, fastdrop.torch):
+        with pytest.raises(TypeError, match="bool"):
+            module.dropout(torch.ones(3), 0.5, training)
+
+
+@pytest.mark.parametrize("wrap", [torch.Tensor.clone, lambda x: x.as_subclass(Logged)])
+def test_a_p_that_is_no_number_raises_before_a_key_is_drawn(wrap):
+    state = torch.get_rng_state()
+    for p in (np.array([0.5]), "0.5", None, 0.5 + 0j, torch.tensor([0.5, 0.5])):
+        with pytest.raises((TypeError, RuntimeError)):
+            fastdrop.torch.dropout(wrap(torch.ones(3)), p)
+        assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_zeros_without_memory_and_memory_that_was_given_back():
+    # PyTorch makes the first as derivatives, and ends the process for the second.
+    zeros = torch._efficientzerotensor((3, 4))
+    assert torch.equal(fastdrop.torch.dropout(zeros), torch.zeros(3, 4))
+    freed = torch.ones(3)
+    freed.untyped_storage().resize_(0)
+    state = torch.get_rng_state()
+    with pytest.raises(RuntimeError, match=r"cannot be changed in place: pass input\.clone"):
+        fastdrop.torch.dropout(zeros, 0.5, True, True)
+    with pytest.raises(RuntimeError, match="its storage has been resized to 0"):
+        fastdrop.torch.dropout(freed)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_the_seed_and_the_state_of_the_generator_decide():
     x = torch.ones(1000)
     torch.manual_seed(5)
@@ -193,6 +230,9 @@ def test_a_generator_of_the_callers_own():
 def test_what_the_core_does_not_take_goes_to_pytorch():
     nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)
     assert fastdrop.torch.dropout(nested, 0.5).is_nested
+    nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    with pytest.raises(ValueError, match=r"input, nested, .* on cpu, goes to PyTorch"):
+        fastdrop.torch.dropout(nested, 0.5, generator=torch.Generator())
     meta = torch.ones(3, device="meta")
     assert fastdrop.torch.dropout(meta, 0.5).device.type == "meta"
     assert fastdrop.torch.drop_path(meta, 0.5).device.type == "meta"

@@ -15,7 +15,15 @@ from torch.autograd import forward_ad
 
 from fastdrop import _core
 from fastdrop.keys import Key
-from fastdrop.torch.tensors import Kind, as_array, compute, is_lazy, is_plain, words_of
+from fastdrop.torch.tensors import (
+    Kind,
+    as_array,
+    as_stored,
+    compute,
+    is_lazy,
+    is_plain,
+    words_of,
+)
 
 # Both kinds of gradients are linear, so they are their own gradients.
 GRADIENT: dict[str, Kind] = {
@@ -32,6 +40,8 @@ def drop(x: torch.Tensor, key: Key, p: float, noise_shape: NoiseShape, kind: Kin
     if x.layout is not torch.strided:  # as the gradient of an embedding's table may be
         ones = torch.ones(x.shape, dtype=x.dtype, device="cpu")
         return x * drop_plain(ones, key, p, noise_shape, kind, False)
+    if x._is_zerotensor():  # zeros without memory, which stay zeros
+        return x
     if is_plain(x) and not torch._C._functorch.is_legacy_batchedtensor(x):  # is_grads_batched=True
         return drop_plain(x, key, p, noise_shape, kind, False)
     return drop_traced(x, words_of(key), p, noise_shape, kind)
@@ -49,28 +59,33 @@ def drop_plain(
     return compute(x, x, key, p, noise_shape, kind)
 
 
-def check_in_place(x: torch.Tensor) -> bool:
-    """Raise if a plain tensor must not be changed; return whether it can be in its memory itself.
-
-    PyTorch checks what an autograd function has changed only afterwards, so it is asked here first.
-    """
+def check_inference(x: torch.Tensor) -> None:
+    """Raise if a tensor must not be changed here, which PyTorch says when it has written."""
     if x.is_inference() and not torch.is_inference_mode_enabled():
         raise RuntimeError(
             "input was made in torch.inference_mode, and cannot be changed in place outside it: "
             "pass input.clone()"
         )
+
+
+def check_in_place(x: torch.Tensor) -> bool:
+    """Raise if a plain tensor must not be changed; return whether it can be in its memory itself.
+
+    PyTorch checks what an autograd function has changed only afterwards, so it is asked here first.
+    """
+    in_memory = not is_lazy(x)
     if is_differentiated(x):
         if x.is_leaf and x.requires_grad:
             raise RuntimeError(
                 "a leaf Variable that requires grad is being used in an in-place operation: pass "
                 "inplace=False, or call it in torch.no_grad()"
             )
-        if x._is_view():  # which views may be changed, `Tensor.copy_` knows
-            return False
-    if is_lazy(x):
-        return False
+        if x._is_view():  # `Tensor.copy_` tells the tensor that it is a view of
+            if must_not_change(x):
+                x.copy_(x)  # raises, and says why
+            in_memory = False
     if not x.is_contiguous():
-        array = as_array(x)
+        array = as_array(as_stored(x))
         try:
             _core.prepare(array, True, None, 0, True)
         except ValueError as error:
@@ -78,7 +93,15 @@ def check_in_place(x: torch.Tensor) -> bool:
                 f"input has elements that share memory (shape {tuple(x.shape)}, strides "
                 f"{x.stride()}), and cannot be changed in place: pass input.clone()"
             ) from error
-    return True
+    return in_memory
+
+
+def must_not_change(view: torch.Tensor) -> bool:
+    """Whether autograd forbids that a view which it watches is changed in place."""
+    if not (view.requires_grad and torch.is_grad_enabled()):
+        return False
+    made = torch._C._autograd._get_creation_meta(view)
+    return view._base.is_leaf or made != torch._C._autograd.CreationMeta.DEFAULT
 
 
 def drop_traced(
@@ -131,7 +154,7 @@ class _Drop(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         tangent = drop(tangents[0], *ctx.again)
-        return tangents[0].copy_(tangent) if ctx.inplace else tangent
+        return tangents[0].copy_(tangent) if ctx.inplace and tangent is not tangents[0] else tangent
 
 
 class _Operator(torch.autograd.Function):
@@ -197,6 +220,7 @@ def _compute(
     x: torch.Tensor, words: torch.Tensor, p: float, noise_shape: list[int] | None, kind: Kind
 ) -> torch.Tensor:
     noise = None if noise_shape is None else tuple(noise_shape)
+    x = x.clone() if x._is_zerotensor() else x
     return compute(x, torch.empty_like(x), Key.from_words(*words.tolist()), p, noise, kind)
 
 

@@ -84,6 +84,25 @@ def is_lazy(x: torch.Tensor) -> bool:
     return x.is_conj() or x.is_neg()
 
 
+def as_stored(x: torch.Tensor) -> torch.Tensor:
+    """Return a tensor of the same memory whose elements are those of the memory."""
+    x = x.detach()
+    x = x.conj() if x.is_conj() else x
+    return torch._neg_view(x) if x.is_neg() else x
+
+
+def with_memory(x: torch.Tensor, inplace: bool) -> torch.Tensor:
+    """Return a tensor that has none as one that has: derivatives may be zeros without memory."""
+    if not x._is_zerotensor():
+        raise RuntimeError("input has no memory: its storage has been resized to 0")
+    if inplace:
+        raise RuntimeError(
+            "input stands for zeros without memory, and cannot be changed in place: pass "
+            "input.clone()"
+        )
+    return x.clone()
+
+
 def compute(
     x: torch.Tensor,
     out: torch.Tensor,
