@@ -434,6 +434,8 @@ def test_a_wrong_noise_shape_or_number_of_axes_is_refused():
         lazily.dropout1d(x, count=5)
     with pytest.raises(ValueError, match="no negative entries"):
         lazily.keep_mask((3, -1))
+    with pytest.raises(ValueError, match="axis=0 says along which axis decisions are counted"):
+        lazily.keep_mask((3, 4), axis=0)
 
 
 @pytest.mark.parametrize("make", [lambda n: da.full(n, 1.5), lambda n: da.full(n, np.nan)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
 import dask.array as da
 
+from fastdrop import masks
 from fastdrop._keys import as_index
 from fastdrop.dask.blocks import Numbers, Options, Result, check_not_written, drop
 from fastdrop.keys import Key, RNGLike
@@ -213,6 +214,8 @@ def keep_mask(
            [ True,  True, False, False]])
     """
     kept = da.ones(check_shape(shape), dtype=bool, chunks=chunks)
+    if count is None and min_keep is None:
+        masks.keep_mask((), 0, axis=axis)  # rejects an axis along which nothing is counted
     y: da.Array = drop(
         "keep_mask",
         kept,
