@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 
 from fastdrop.cli.parser import make_parser
+from fastdrop.cli.printing import one_line
 from fastdrop.cli.stopping import StoppedError
 
 
@@ -46,7 +48,8 @@ def answer(arguments: list[str] | None) -> int:
 
 def fail(message: str, status: int = 1) -> int:
     """Print one line, and return the exit status."""
-    print(f"fastdrop: {message}", file=sys.stderr)
+    with suppress(OSError):  # the status tells it where standard error is full
+        print(f"fastdrop: {one_line(message)}", file=sys.stderr)
     try:
         if sys.stdout:
             sys.stdout.flush()

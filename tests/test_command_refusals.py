@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -245,6 +246,55 @@ def test_apply_writes_the_longest_name(source):
     target = source.with_name("y" * (os.pathconf(source.parent, "PC_NAME_MAX") - 4) + ".npy")
     assert main(["apply", str(source), str(target), "--seed", "7"]) == 0
     assert_same_bytes(np.load(target), fastdrop.dropout(np.load(source), rng=7))
+
+
+def test_a_name_that_is_too_long_is_known_before_the_work(source, capsys):
+    target = source.with_name("y" * (os.pathconf(source.parent, "PC_NAME_MAX") + 1))
+    message = refused(source, target, capsys=capsys)
+    assert message == f"{target} cannot be written: {os.strerror(errno.ENAMETOOLONG)}"
+
+
+def test_a_name_of_several_lines_is_shown_in_one(source, capsys):
+    message = refused(source.with_name("x\n\x1b[1my.npy"), source, capsys=capsys)
+    absent = source.with_name("x\\n\\x1b[1my.npy")
+    assert message == f"{absent}: {os.strerror(errno.ENOENT)}"
+    target = source.with_name("y\nz.npy")
+    apply(source, target)
+    assert capsys.readouterr().out.startswith(f"{source} -> {source.with_name('y')}\\nz.npy: ")
+    assert target.exists()
+
+
+def test_a_folder_that_comes_during_the_work_is_not_replaced(source, capsys, monkeypatch):
+    target = source.with_name("y.npy")
+    at_piece(monkeypatch, 0, lambda: (target.mkdir(), (target / "kept").touch()))
+    assert main(["apply", str(source), str(target)]) == 1
+    assert capsys.readouterr().err.startswith(f"fastdrop: {target} cannot be written: ")
+    assert (target / "kept").exists()
+    assert not list(source.parent.glob(".fastdrop-*"))
+
+
+def test_a_full_standard_error_changes_no_status(source, monkeypatch, capsys):
+    def fail(text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys.stderr, "write", fail)
+    assert main(["apply", str(source.with_name("absent.npy")), str(source)]) == 1
+    at_piece(monkeypatch, 0, lambda: signal.raise_signal(signal.SIGINT))
+    assert main(["apply", str(source), str(source.with_name("y.npy"))]) == 130
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux's limits")
+def test_a_file_whose_header_cannot_be_written_is_closed(source, capsys):
+    resource = pytest.importorskip("resource")
+    target, (soft, hard) = source.with_name("y.npy"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        status = main(["apply", str(source), str(target)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert status == 1
+    message = f"{target} cannot be written: {os.strerror(errno.EFBIG)}"
+    assert capsys.readouterr().err == f"fastdrop: {message}\n"  # and no ResourceWarning
 
 
 def test_apply_writes_a_file_of_the_usual_mode(source):

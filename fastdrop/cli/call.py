@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastdrop
+from fastdrop.cli.printing import one_line
 from fastdrop.cli.stored import StoredArray
 
 # What the options are called in the messages of `fastdrop.dropout`.
@@ -61,7 +62,8 @@ class Call:
 
     def announce(self, what: str) -> None:
         """Print what is done, and the key. What cannot be told must not be done."""
-        lines = [f"{what}: {self._source.dtype} {self._source.shape}, p = {self._options.p}"]
+        array = f"{self._source.dtype} {self._source.shape}"
+        lines = [f"{one_line(what)}: {array}, p = {self._options.p}"]
         if self.key is None:
             lines.append("no key: nothing is drawn, so every run gives the same result")
         else:

@@ -93,9 +93,13 @@ def create_npy(
     """Begin a new .npy file at `name`, which messages call `path`."""
     with failing_as(path, "written"):
         file = name.open("xb", buffering=0)
-        descr = np.lib.format.dtype_to_descr(dtype)
-        header = {"descr": descr, "fortran_order": fortran, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
+        try:
+            descr = np.lib.format.dtype_to_descr(dtype)
+            header = {"descr": descr, "fortran_order": fortran, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+        except BaseException:
+            file.close()
+            raise
     return NpyArray(path, file, shape, dtype, fortran)
 
 

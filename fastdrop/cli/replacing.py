@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -20,10 +20,12 @@ def failing_as(path: Path, what: str) -> Iterator[None]:
 
 
 def target_of(path: Path) -> Path:
-    """Return where a path leads; raise unless the folder is there that it is to be written in."""
+    """Return where a path leads; raise unless it can be a name in a folder that is there."""
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise ValueError(f"{path}: there is no folder {target.parent}: create it first")
+    with failing_as(path, "written"), suppress(FileNotFoundError):
+        target.lstat()  # raises if the name is too long
     return target
 
 
@@ -44,7 +46,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with failing_as(path, "written"):
             if target.exists():
                 shutil.copymode(target, part)
-            if target.is_dir():
+            if part.is_dir() and target.is_dir():  # no file replaces a folder that is there by now
                 replace_folder(part, target, Path(temporary.name, "old"))
             else:
                 os.replace(part, target)
