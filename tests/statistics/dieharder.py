@@ -1,0 +1,158 @@
+"""Run the tests of dieharder (apt install dieharder) over streams of masks at p = 0.5.
+
+    python tests/statistics/dieharder.py                # about 20 minutes per stream
+    python tests/statistics/dieharder.py --streams blocks --seed 1 --output dieharder.json
+
+Each test reads its own stream, of a fresh key, through a pipe; the seeds stand in the results.
+What is run are all tests that `dieharder -l` calls good, with their own numbers of samples, but
+for the sums at larger lags, whose number is divided by the lag + 1 as they read so much more.
+
+Criterion, with dieharder's bounds for two-sided p-values: no test is FAILED (1e-6), and a test that
+is WEAK (0.005) is repeated with a fresh key and three times as many samples. Its
+p-value must not be WEAK by a bound of 1e-4. A good generator alarms in 1 of 2000 streams.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from streams import STREAMS
+
+HERE = Path(__file__).parent
+GOOD = [
+    0,
+    1,
+    2,
+    3,
+    4,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    15,
+    16,
+    17,
+    100,
+    101,
+    102,
+    204,
+    205,
+    206,
+    207,
+    208,
+    209,
+]
+FIELDS = ["test_name", "ntuple", "tsamples", "psamples", "pvalues"]
+WEAK, REPEATED, FAILED = 5e-3, 1e-4, 1e-6
+MORE = 3  # times as many samples in a repetition
+
+
+def every_test() -> Iterator[list[str]]:
+    """Give dieharder's options for each test."""
+    for number in GOOD:
+        yield ["-d", str(number)]
+    for number, sizes in [(200, range(1, 13)), (201, range(2, 6)), (202, range(2, 6))]:
+        for size in sizes:
+            yield ["-d", str(number), "-n", str(size)]
+    for lag in range(33):
+        yield ["-d", "203", "-n", str(lag), "-p", str(max(4, 100 // (lag + 1)))]
+
+
+def run(options: list[str], stream: str, seed: int) -> list[dict]:
+    """Run one test on a stream; return its figures."""
+    columns = [part for field in FIELDS for part in ("-D", field)]
+    emitter = subprocess.Popen(
+        [sys.executable, str(HERE / "streams.py"), stream, str(seed)], stdout=subprocess.PIPE
+    )
+    command = ["dieharder", "-g", "200", *options, "-c", ",", *columns]
+    done = subprocess.run(
+        command, stdin=emitter.stdout, stdout=subprocess.PIPE, check=True, text=True
+    )
+    assert emitter.stdout is not None
+    emitter.stdout.close()
+    if emitter.wait():
+        raise RuntimeError(f"the stream {stream} ended with {emitter.returncode}")
+    figures = []
+    for line in done.stdout.splitlines():
+        name, size, per_sample, samples, p = (part.strip() for part in line.split(",")[:5])
+        figures.append(
+            {
+                "test": name,
+                "size": int(size),
+                "samples": [int(per_sample), int(samples)],
+                "p": float(p),
+                "seed": seed,
+            }
+        )
+    return figures
+
+
+def two_sided(figure: dict) -> float:
+    """Return how near the p-value is to 0 or to 1."""
+    return min(figure["p"], 1 - figure["p"])
+
+
+def run_stream(stream: str, seed: int) -> Iterator[dict]:
+    """Give the figures of all tests on a stream, weak ones with their repetition."""
+    seeds = np.random.default_rng([seed, list(STREAMS).index(stream)])
+    for options in every_test():
+        figures = run(options, stream, int(seeds.integers(2**63)))
+        if any(two_sided(figure) < WEAK for figure in figures):
+            more = [*options[:4], "-p", str(MORE * figures[0]["samples"][1])]
+            again = run(more, stream, int(seeds.integers(2**63)))
+            for figure, repeated in zip(figures, again, strict=True):
+                if two_sided(figure) < WEAK:
+                    figure["repeated"] = repeated
+        yield from figures
+
+
+def alarms(figure: dict) -> bool:
+    """Return whether a figure does not meet the criterion."""
+    failed = two_sided(figure) < FAILED
+    return failed or ("repeated" in figure and two_sided(figure["repeated"]) < REPEATED)
+
+
+def save(path: Path, seed: int, results: dict[str, list[dict]]) -> None:
+    """Write the results of a run, a figure in each line."""
+    streams = [
+        f"{json.dumps(stream)}: [\n{line}\n]"
+        for stream, figures in results.items()
+        for line in [",\n".join(json.dumps(figure) for figure in figures)]
+    ]
+    inner = ",\n".join(streams)
+    path.write_text(f'{{"seed": {seed}, "streams": {{\n{inner}\n}}}}\n')
+
+
+def main() -> int:
+    """Run what the command line asks for; return the number of alarms, 1 at most."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--streams", nargs="+", choices=STREAMS, default=list(STREAMS))
+    parser.add_argument("--seed", type=int, help="by default a fresh one from the system")
+    parser.add_argument("--output", type=Path, help="a JSON file, rewritten after each test")
+    arguments = parser.parse_args()
+    if shutil.which("dieharder") is None:
+        parser.error("there is no dieharder here: apt install dieharder")
+    seed = secrets.randbits(63) if arguments.seed is None else arguments.seed
+    print(f"--seed {seed}", flush=True)
+    results: dict[str, list[dict]] = {}
+    for stream in arguments.streams:
+        for figure in run_stream(stream, seed):
+            results.setdefault(stream, []).append(figure)
+            print(f"{stream}: {figure}{'  ALARM' if alarms(figure) else ''}", flush=True)
+            if arguments.output:
+                save(arguments.output, seed, results)
+    return int(any(alarms(figure) for figures in results.values() for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
