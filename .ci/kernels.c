@@ -17,7 +17,7 @@
 
 enum { SIZE = 1 << 16 }; /* elements: as many as there are numbers of 16 bits */
 
-static unsigned char x[32 * SIZE], y[32 * SIZE];
+static unsigned char numbers[32 * SIZE], x[32 * SIZE], y[32 * SIZE];
 static uint64_t keep[SIZE / FD_WORD];
 
 /* FNV-1a; not the hash of mask format 1, which is tested. */
@@ -30,9 +30,21 @@ static uint64_t digest(const void *data, size_t size)
     return hash;
 }
 
-static void print(const char *what, double of, const void *data, size_t size)
+/* Between a machine's byte order and little-endian: numbers of `unit` bytes. */
+static void swap(void *numbers, size_t size, int unit)
 {
-    printf("%s %a %016llx\n", what, of, (unsigned long long)digest(data, size));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    fd_swap_bytes(numbers, (ptrdiff_t)size, unit == 1 ? 0 : unit);
+#else
+    (void)numbers, (void)size, (void)unit;
+#endif
+}
+
+/* Print a digest of little-endian numbers of `unit` bytes, which come to lie so. */
+static void print(const char *what, double of, void *numbers, size_t size, int unit)
+{
+    swap(numbers, size, unit);
+    printf("%s %a %016llx\n", what, of, (unsigned long long)digest(numbers, size));
 }
 
 /* xorshift64 (Marsaglia 2003) */
@@ -78,7 +90,7 @@ static void print_masks(void)
             const uint64_t word = fd_next(&words, &params);
             memcpy(y + at, &word, sizeof word);
         }
-        print("mask", chances[i], y, WORDS * sizeof(uint64_t));
+        print("mask", chances[i], y, WORDS * sizeof(uint64_t), 8);
     }
 }
 
@@ -90,22 +102,23 @@ static void print_comparisons(void)
                                       0x7fff, 0x8000, 0x8001, 0xfffe, 0xffff};
     for (size_t i = 0; i < sizeof around / sizeof *around; ++i) {
         for (int word = 0; word < SIZE / FD_WORD; word += 4) {
-            uint16_t draws[FD_BYTES], thresholds[FD_BYTES]; /* two vectors */
-            fd_vector a[2], t[2];
+            uint16_t thresholds[FD_BYTES]; /* of the draws of two vectors */
+            fd_vector a[2] = {{0}, {0}}, t[2];
             uint64_t tied;
             for (int j = 0; j < FD_BYTES; ++j) {
                 const uint64_t bits = random_word();
-                draws[j] = (uint16_t)(bits & 3 ? around[i] + bits / 4 % 5 - 2 : bits >> 32);
+                const uint16_t draw =
+                    (uint16_t)(bits & 3 ? around[i] + bits / 4 % 5 - 2 : bits >> 32);
+                a[j / 4 / FD_WIDTH][j / 4 % FD_WIDTH] |= (uint64_t)draw << (16 * (j % 4));
                 thresholds[j] = (uint16_t)(around[i] + bits / 64 % 3 - 1);
             }
-            memcpy(a, draws, sizeof a);
             memcpy(t, thresholds, sizeof t);
             keep[word] = fd_compare(a[0], a[1], around[i], &tied) | tied;
             keep[word + 1] = tied;
             keep[word + 2] = fd_compare_each(a[0], a[1], t[0], t[1], &tied) | tied;
             keep[word + 3] = tied;
         }
-        print("comparison", around[i], keep, sizeof keep);
+        print("comparison", around[i], keep, sizeof keep, 8);
     }
 }
 
@@ -115,19 +128,26 @@ static void print_packed(void)
         x[i] = (uint8_t)(1 << random_word() % 16); /* half of them 0 */
     for (int i = 0; i < SIZE; i += FD_WORD)
         keep[i / FD_WORD] = fd_pack_bools(x + i);
-    print("packed", SIZE, keep, sizeof keep);
+    print("packed", SIZE, keep, sizeof keep, 8);
 }
 
-/* Every number of 16 bits, or awkward ones. */
-static void set_x(int awkward)
+/* Little-endian numbers: every one of 16 bits, or awkward ones. */
+static void set_numbers(int awkward)
 {
-    for (size_t i = 0; i < sizeof x; i += sizeof(uint64_t)) {
+    for (size_t i = 0; i < sizeof numbers; i += sizeof(uint64_t)) {
         const uint64_t first = i / sizeof(uint16_t) % 0x10000 * UINT64_C(0x0001000100010001);
         const uint64_t word = awkward ? awkward_word() : first + UINT64_C(0x0003000200010000);
-        memcpy(x + i, &word, sizeof word);
+        memcpy(numbers + i, &word, sizeof word);
     }
+    swap(numbers, sizeof numbers, sizeof(uint64_t));
     for (size_t i = 0; i < sizeof keep / sizeof *keep; ++i)
         keep[i] = i % 8 ? random_word() : UINT64_C(0) - (i % 16 != 0);
+}
+
+static void set_native(void *to, const void *from, size_t size, int unit)
+{
+    memcpy(to, from, size);
+    swap(to, size, unit);
 }
 
 /* Apply a keep word to the elements from number `at` on. */
@@ -136,33 +156,35 @@ static void set_x(int awkward)
 
 /* With numbers for all elements, and with a fill and a scale for each. */
 #define PRINT_APPLIED(name, unit, unit_count, compute, shifts, fills)                     \
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {                       \
+    set_native(x, numbers, SIZE * sizeof(fd_##name), unit / 8);                           \
+    set_native(fill, fills_of_all, sizeof fill, unit / 8);                                \
+    for (size_t i = 0; i < sizeof affines / sizeof *affines; ++i) {                       \
         const void *const scales = unit == 64 ? (void *)doubles : (void *)floats;         \
         fd_affine affine;                                                                 \
         memset(&affine, 0x39, sizeof affine); /* what is dropped */                       \
-        affine.scale = numbers[i][0];                                                     \
-        affine.shift = numbers[i][1];                                                     \
+        affine.scale = affines[i][0];                                                     \
+        affine.shift = affines[i][1];                                                     \
         for (int at = 0; at < SIZE; at += FD_WORD)                                        \
             APPLY(name, NULL, NULL, keep[at / FD_WORD], affine, at);                      \
-        print(#name, affine.scale, y, SIZE * sizeof(fd_##name));                          \
+        print(#name, affine.scale, y, SIZE * sizeof(fd_##name), unit / 8);                \
         for (int at = 0; at < SIZE; at += FD_WORD)                                        \
             APPLY(name, (fd_##name *)fill, scales, keep[at / FD_WORD], affine, at);       \
-        print(#name " each", affine.scale, y, SIZE * sizeof(fd_##name));                  \
+        print(#name " each", affine.scale, y, SIZE * sizeof(fd_##name), unit / 8);        \
     }
 
 static void print_applied(void)
 {
-    static const double numbers[][2] = {
+    static const double affines[][2] = {
         {1 / 0.9, -0.75}, {2, 0.3}, {0x1p17 + 1, 1e5}, {0.7, -1e-7}};
-    static unsigned char fill[FD_WORD * 32];
+    static unsigned char fills_of_all[FD_WORD * 32], fill[FD_WORD * 32];
     static float floats[FD_WORD];
     static double doubles[FD_WORD];
     for (size_t i = 0; i < sizeof fill; ++i)
-        fill[i] = (unsigned char)random_word();
+        fills_of_all[i] = (unsigned char)random_word();
     for (int i = 0; i < FD_WORD; ++i)
         doubles[i] = floats[i] = 1 / (float)(random_word() % 1000 + 1);
     for (int awkward = 0; awkward < 2; ++awkward) {
-        set_x(awkward);
+        set_numbers(awkward);
         FD_OPERATIONS(PRINT_APPLIED)
     }
 }

@@ -122,6 +122,13 @@ FD_INLINE fd_vector fd_float64(fd_vector x, fd_numbers numbers)
     return (fd_vector)(numbers.shifted ? product + numbers.affine.shift : product);
 }
 
+/* Which of two numbers of 16 bits, side by side in memory, is the lower half of the unit of 32. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+enum { FD_LOW = 1, FD_HIGH = 0 };
+#else
+enum { FD_LOW = 0, FD_HIGH = 1 };
+#endif
+
 /* A bfloat16 is the upper half of a float32, and rounding to even carries into it. A NaN that was a
  * bfloat16 has no lower bits, so nothing carries and it stays a NaN. */
 FD_INLINE fd_units32 fd_narrow_bfloat16(fd_floats x)
@@ -134,8 +141,8 @@ FD_INLINE fd_units32 fd_narrow_bfloat16(fd_floats x)
 FD_INLINE fd_vector fd_bfloat16(fd_vector x, fd_numbers numbers)
 {
     const fd_units32 pair = (fd_units32)x;
-    const fd_floats low = fd_affine_floats((fd_floats)(pair << 16), numbers, 0, 2);
-    const fd_floats high = fd_affine_floats((fd_floats)(pair & 0xffff0000), numbers, 1, 2);
+    const fd_floats low = fd_affine_floats((fd_floats)(pair << 16), numbers, FD_LOW, 2);
+    const fd_floats high = fd_affine_floats((fd_floats)(pair & 0xffff0000), numbers, FD_HIGH, 2);
     return (fd_vector)(fd_narrow_bfloat16(low) | fd_narrow_bfloat16(high) << 16);
 }
 
@@ -196,8 +203,8 @@ FD_INLINE fd_floats fd_widen_float16(fd_units32 bits)
 FD_INLINE fd_vector fd_float16(fd_vector x, fd_numbers numbers)
 {
     const fd_units32 pair = (fd_units32)x;
-    const fd_floats low = fd_affine_floats(fd_widen_float16(pair << 16), numbers, 0, 2);
-    const fd_floats high = fd_affine_floats(fd_widen_float16(pair & 0xffff0000), numbers, 1, 2);
+    const fd_floats low = fd_affine_floats(fd_widen_float16(pair << 16), numbers, FD_LOW, 2);
+    const fd_floats high = fd_affine_floats(fd_widen_float16(pair & 0xffff0000), numbers, FD_HIGH, 2);
     return (fd_vector)(fd_narrow_float16(low) | fd_narrow_float16(high) << 16);
 }
 #endif
