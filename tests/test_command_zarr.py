@@ -312,3 +312,22 @@ def test_without_zarr_the_message_says_what_to_install(source, tmp_path, monkeyp
     assert refused(array, "--inplace", capsys=capsys) == expected
     shutil.rmtree(array)
     apply(source, tmp_path / "y.npy")
+
+
+@pytest.mark.parametrize("field", ["compressor", "filters"])
+def test_chunks_that_are_pickles_are_not_read(field, tmp_path, capsys):
+    """They would run code when they are read, in zarr 2 for any dtype."""
+    codec = {"id": "pickle", "protocol": 5}
+    metadata: dict[str, Any] = {
+        **{"zarr_format": 2, "shape": [4], "chunks": [4], "dtype": "<f4", "order": "C"},
+        **{"fill_value": 0.0, "compressor": None, "filters": None},
+    }
+    metadata[field] = [codec] if field == "filters" else codec
+    (tmp_path / "x.zarr").mkdir()
+    (tmp_path / "x.zarr" / ".zarray").write_text(json.dumps(metadata))
+    for arguments in ([tmp_path / "y.zarr"], ["--inplace"]):
+        message = refused(tmp_path / "x.zarr", *arguments, capsys=capsys)
+        assert (
+            message
+            == f"{tmp_path / 'x.zarr'} has pickles as its chunks, which fastdrop does not read"
+        )

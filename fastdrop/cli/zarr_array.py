@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,7 @@ def open_zarr(path: Path, writable: bool = False) -> ZarrArray:
         kind = "a folder, but not a Zarr array" if path.is_dir() else "no folder"
         raise ValueError(f"{path} is {kind}: name a .npy file or the folder of a Zarr array")
     zarr = import_zarr()
+    check_codecs(path)
     with failing_in_zarr(path, "read"):
         node = zarr.open(path, mode="r+" if writable else "r")
         names = sorted(node.array_keys()) if hasattr(node, "array_keys") else None
@@ -83,6 +85,19 @@ def open_zarr(path: Path, writable: bool = False) -> ZarrArray:
             f"{path} is a Zarr group{inside * bool(names)}: name one array, such as {example}"
         )
     return ZarrArray(path, path, node)
+
+
+def check_codecs(path: Path) -> None:
+    """Reject chunks that are pickles, which can run any code when zarr 2 reads them."""
+    metadata = path / ".zarray"
+    if not metadata.is_file():
+        return  # format 3 has no such codec
+    with failing_in_zarr(path, "read"):
+        found = json.loads(metadata.read_bytes())
+        codecs = [found.get("compressor"), *(found.get("filters") or [])]
+        names = [codec["id"] for codec in codecs if codec]
+    if "pickle" in names:
+        raise ValueError(f"{path} has pickles as its chunks, which fastdrop does not read")
 
 
 def create_zarr(
