@@ -1,4 +1,4 @@
-/* The headers of the kernels without Python, for .ci/aarch64: what they compute, as text that must
+/* The headers of the kernels without Python, for .ci/emulated: what they compute, as text that must
  * be the same on every machine, and loops whose instructions are counted.
  *
  * kernels bytes                          digests of masks, packed masks and every operation
