@@ -77,8 +77,8 @@ ALARMS: dict[str, dict[type[Source], set[str]]] = {
         },
     },
     "relatives": {
-        planted.Biased: {"kept", "positions of words", "tuples of two words"},
-        planted.EqualLanes: {"words", "tuples of #"},
+        planted.Biased: {"kept", "words", "tuples of #", "positions of words"},
+        planted.RepeatedBlocks: {"tuples of two words"},
         planted.LinearKeys: {"lag #", "positions of neighbours"},
     },
     "windows": {
