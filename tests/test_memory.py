@@ -124,7 +124,7 @@ def test_memory_is_flat(name):
 def test_a_block_that_one_of_many_calls_leaves_is_seen():
     kept = []
     calls = [call for call in EVERY if call.name == "dropout"]
-    with pytest.raises(AssertionError, match=r"leave [2-9]\d blocks"):
+    with pytest.raises(AssertionError, match=r"leave \d\d blocks"):
         assert_flat([*calls, lambda: kept.append(fastdrop.Key(1))], 20)
 
 
