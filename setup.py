@@ -34,6 +34,9 @@ OPTIMIZE = ["-O3", "-ffp-contract=off"]
 # Compile and link arguments: GNU and LLVM, and Apple's clang beside a libomp.
 OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
 
+# What the build requirements of pyproject.toml leave out, too.
+FAULTY_CYTHON = ("3.3.0", "3.3.1")
+
 # What FASTDROP_SANITIZE may name, to test fastdrop itself.
 SANITIZERS = ("address", "thread", "undefined")
 
@@ -91,7 +94,8 @@ def sanitizers():
         return []
     if not set(names.split(",")) <= set(SANITIZERS):
         fail(f"FASTDROP_SANITIZE must be some of {', '.join(SANITIZERS)}, not {names!r}")
-    return [f"-fsanitize={names}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g"]
+    report = ["-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g"]
+    return [f"-fsanitize={names}", *report, "-O1"]  # -O3 takes minutes
 
 
 class Build(build):
@@ -140,6 +144,11 @@ class BuildKernels(build_ext):
             fail(
                 f"fastdrop cannot be built with NumPy {numpy.__version__}, only run with it: "
                 "install numpy>=2 for the build, or leave out --no-build-isolation"
+            )
+        if Cython.__version__ in FAULTY_CYTHON:
+            fail(
+                f"fastdrop cannot be built with Cython {Cython.__version__}, which releases items of "
+                "lists twice where memory is missing: install another version"
             )
         if self.compiler.compiler_type not in GNU_LIKE:
             fail(

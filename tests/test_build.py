@@ -288,6 +288,16 @@ def test_an_old_numpy_is_refused_by_name(unbuilt, build):
     assert "numpy>=2" in sentence
 
 
+@pytest.mark.parametrize("version", ["3.3.0", "3.3.1"])
+def test_a_faulty_cython_is_refused_by_name(unbuilt, build, version):
+    result = build(unbuilt, CYTHON=version)
+    assert result.returncode == 1
+    (sentence,) = result.stderr.splitlines()
+    assert sentence.startswith(f"error: fastdrop cannot be built with Cython {version}")
+    requires = (ROOT / "pyproject.toml").read_text()
+    assert f"!={version}" in requires.partition("build-backend")[0]
+
+
 def test_openmp_can_be_required(built, build, standins):
     result = build(built, REFUSED="-fopenmp", FASTDROP_REQUIRE_OPENMP="0")
     assert result.returncode == 0
