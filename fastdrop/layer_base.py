@@ -52,6 +52,8 @@ class Setting(Generic[Value]):
 
 def _as_fill(fill: ArrayLike) -> ArrayLike:
     """Return a fill, an array copied; reject what no dtype can hold. x's own is asked in calls."""
+    if type(fill) is int:  # of any size: NumPy makes an object of a large one
+        return fill
     if np.asarray(fill).dtype.kind not in "biufcV":
         raise TypeError(f"fill must be a number or an array of numbers, but got {fill!r}")
     return fill.copy() if isinstance(fill, np.ndarray) else fill

@@ -47,6 +47,14 @@ def test_forward_is_the_function(kind, fill, scale, dtype):
     assert_same_bytes(y, function(x, 0.4, rng=SEEDED.fold_in(0), scale=scale, fill=fill))
 
 
+def test_a_fill_may_be_an_int_of_any_size(kind):
+    make, function, shape = kind
+    expected = function(np.ones(shape), 0.4, rng=SEEDED.fold_in(0), fill=2**70)
+    assert_same_bytes(make(0.4, rng=7, fill=2**70)(np.ones(shape)), expected)
+    with pytest.raises(ValueError, match="cannot hold a fill of"):
+        make(0.4, fill=10**400)(np.ones(shape))
+
+
 @pytest.mark.parametrize("fill", [np.nan, -1.5, 0])
 @pytest.mark.parametrize("scale", [True, False])
 def test_a_gradient_is_0_where_the_fill_is(kind, fill, scale, dtype):
