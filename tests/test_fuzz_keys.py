@@ -23,6 +23,7 @@ import fastdrop
 from fastdrop import Key
 
 WORDS = [0, 1, 2**63, 2**64 - 1]
+CHILDREN = (0, 1, 2, 100, -1, 2**20 + 1, 10**9, 2**62, 2**64, 10**400)
 NUMBERS = [0, 1, 5, 2**62, 2**63 - 1, 2**63, 2**64 - 1, 2**64, -1, -(2**63) - 1, 10**400]
 
 
@@ -75,7 +76,7 @@ def check_key(d, name):
             assert made.value.words == words
         return
     if way == 3:
-        given, n = draw_number(d, world, (0, 1, 2, 100, -1, 2**62 + 1, 2**64, 10**400))
+        given, n = draw_number(d, world, CHILDREN)
         world.texts = [f"spawn {shown(given)}"]
         made = fuzz.attempt(world, name, lambda: key.spawn(given))
         if agree(made, n is not None and 0 <= n <= 100, given):
