@@ -110,6 +110,10 @@ class Case(Arguments):
         added = [] if self.scale or alpha else values.ADDED
         self.dtype = fuzz_arrays.dtype_of(d.one([*names, *added]))
         shape = fuzz_arrays.draw_shape(d, *AXES[name])
+        if (
+            name == "coarse_dropout"
+        ):  # its mask has no channels, and so may be huge where x is empty
+            shape = tuple(min(n, 200) for n in shape)
         self.target = d.one(cases.TARGETS)
         x, out = fuzz_arrays.place(d, self.world, shape, self.dtype, self.target)
         self.x = x
@@ -149,6 +153,8 @@ class Case(Arguments):
         elif "noise_shape" in OPTIONS[name] and d.chance(40):
             noise = tuple(d.one([1, None, n]) for n in shape)
             self.give("noise_shape", noise)
+        elif name == "feature_alpha_dropout":
+            noise = (None, None, *[1] * (axes - 2))
         elif name == "drop_path":
             mode = d.one(["row", "batch"])
             self.give("mode", mode)
@@ -252,7 +258,9 @@ class Case(Arguments):
     def spoil(self) -> None:
         """Give an argument that may be of any kind."""
         d, name = self.d, self.d.one(OPTIONS[self.name])
-        if name == "x":
+        if name == "x" and self.target == "inplace" and d.chance(40):
+            self.args["x"] = fuzz_arrays.windows(d, self.world, self.dtype)
+        elif name == "x":
             self.args["x"] = fuzz_arrays.odd_x(d, self.world, self.x)
         elif name == "p":
             self.args["p"] = values.odd_p(d)

@@ -40,7 +40,6 @@ NO_SEEDS: list[Any] = [
     ],
     *[np.array([True]), np.array(["1"]), range(3), iter([1]), fastdrop.Key, np.random.PCG64, 1j],
     *[
-        hostile.Index(True),
         hostile.Index("1"),
         hostile.Index(-5),
         hostile.Index(None),
