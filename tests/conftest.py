@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +66,20 @@ def source(tmp_path):
     """Give a .npy file to drop."""
     np.save(tmp_path / "x.npy", awkward_numbers((300, 70)))
     return tmp_path / "x.npy"
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Give a function that makes an empty folder for a case, and removes the one before."""
+    last: list[Path] = []
+
+    def make():
+        while last:
+            shutil.rmtree(last.pop())
+        last.append(Path(tempfile.mkdtemp(dir=tmp_path)))
+        return last[0]
+
+    return make
 
 
 @pytest.fixture(scope="session")
