@@ -12,7 +12,7 @@ from fastdrop import Key
 
 PAGE = Path(__file__).parent.parent / "docs" / "workers.md"
 EPOCHS, ITEMS = 2, 16
-METHODS = ["fork", "spawn"]
+METHODS = ["fork", "forkserver", "spawn"]
 
 
 @pytest.fixture
