@@ -89,12 +89,11 @@ def run_python(tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
 
     def run(script, *arguments, check=True, flags=(), **options):
-        options.setdefault("cwd", elsewhere)
+        options = {"cwd": elsewhere, "timeout": 60} | options
         result = subprocess.run(
             [sys.executable, *flags, "-c", script, *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
             **options,
         )
         if check:
