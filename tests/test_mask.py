@@ -1,7 +1,6 @@
 """The compiled mask and arithmetic equal the reference, bit for bit."""
 
 import itertools
-import os
 
 import numpy as np
 import pytest
@@ -251,19 +250,3 @@ def test_x_is_left_alone(dtype, key):
     before = x.tobytes()
     fastdrop.dropout(x, 0.5, rng=key)
     assert x.tobytes() == before
-
-
-def test_more_than_2_to_31_elements(key, words):
-    """By the general path, from a broadcast x, and then in place by the direct one."""
-    size = 2**31 + 100_000
-    if "SC_AVPHYS_PAGES" not in os.sysconf_names:
-        pytest.skip("this system does not tell how much memory is free")
-    if os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") < 1.3 * 4 * size:
-        pytest.skip("needs 11 GiB of free memory")
-    y = fastdrop.dropout(np.broadcast_to(np.float32(1), size), 0.5, rng=key)
-    for factor in (1, 2):
-        for begin in (0, 2**31 - 1000, size - 2000):
-            ones = np.full(2000, factor, np.float32)
-            expected = reference.dropout(ones, 0.5, words, begin)
-            assert_same_bytes(y[begin : begin + 2000], expected)
-        fastdrop.dropout(y, 0.5, inplace=True, rng=key)
