@@ -1,7 +1,8 @@
-"""Arrays of more than 2^31 elements, and the memory that a test needs, for tests/test_size*.py."""
+"""Arrays of more than 2^31 elements, for tests/test_size*.py, which FASTDROP_LARGE=1 lets run."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -18,7 +19,9 @@ ROW, FILL = RNG.integers(1, 128, (2, SHAPE[1]), np.uint8)  # exact in float16, a
 
 
 def need(gib):
-    """Skip a test unless so many GiB of memory are available."""
+    """Skip a test unless it may take so many GiB of memory, and they are available."""
+    if os.environ.get("FASTDROP_LARGE") != "1":
+        pytest.skip(f"FASTDROP_LARGE=1 lets it run: it takes {gib} GiB of memory, and its time")
     path = Path("/proc/meminfo")
     if not path.exists():
         pytest.skip("this system does not tell how much memory is available")
