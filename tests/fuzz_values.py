@@ -205,7 +205,7 @@ def odd_fill(d: Draws, fill: Fill) -> Arg:
         bad += [-1, np.int8(-1), [-1]]
     if kind == "b":
         bad += [2, 7.0, np.uint8(255)]
-    if fill.dtype.itemsize == 1:
+    if kind in "biu" and fill.dtype.itemsize == 1:
         bad += [300, np.int16(-129), 256.0]
     if kind == "f":
         bad += [1j, np.complex64(1), [1j]]

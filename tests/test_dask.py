@@ -458,6 +458,19 @@ def test_min_keep_refuses_a_p_along_lines_that_are_cut():
     assert_same_bytes(y.compute(), fastdrop.dropout1d(np.ones(x.shape), p, min_keep=2, rng=7))
 
 
+def test_min_keep_beside_an_empty_block():
+    x, p = np.ones((2, 3, 4)), np.full((3, 1), [[0.1], [0.5], [0.9]])
+    y = lazily.dropout1d(da.from_array(x, chunks=(2, (3, 0), 4)), p, min_keep=2, rng=7)
+    assert_same_bytes(y.compute(), fastdrop.dropout1d(x, p, min_keep=2, rng=7))
+
+
+@pytest.mark.parametrize("p", [np.array([0.5]), np.array([0.5, 0.1, 0.2])])
+def test_elements_at_the_end_of_the_stream_with_an_array_of_p(p):
+    x, offset = np.ones(p.shape), 2**64 - p.size
+    y = lazily.dropout(da.from_array(x, chunks=1), p, rng=7, offset=offset)
+    assert_same_bytes(y.compute(), fastdrop.dropout(x, p, rng=7, offset=offset))
+
+
 def test_chunks_of_unknown_sizes_are_refused_and_the_way_out_works():
     x = da.arange(10.0, chunks=3)
     x = x[x > 2]

@@ -137,7 +137,7 @@ def check_acts(d, name):
         assert outcome.value.shape == before["x"].shape, scene.log
         assert outcome.value.tobytes() == y.tobytes(), scene.log
         written = "x" if scene.given.get("inplace") else "out" if "out" in scene.given else None
-        if written:
+        if written and not (written == "x" and expected.y is None):  # x comes back as it is
             assert scene.flags[written], f"written into a read-only array: {scene.log}"
             before[written] = y
     for key, array in scene.arrays.items():

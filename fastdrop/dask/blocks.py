@@ -160,6 +160,8 @@ def _drop_block(
     **options: Any,
 ) -> NDArray[Any]:
     """Drop elements of the block at `place`; `beside` are those of its arrays with these names."""
+    if x.size == 0:  # it cuts no line in which decisions are counted
+        return x
     options |= zip(names, beside, strict=True)
     origin = [at.start + n for at, n in zip(place, begin, strict=True)]
     y = _core.dropout(x=x, training=True, origin=origin, return_key=False, **options)
@@ -219,7 +221,7 @@ def _decide(
         origin=(0, 0),
         full_shape=(rows, length),
         return_key=True,
-        **options,
+        **options | {"offset": 0},  # the sample lies nowhere in the stream
     )
     return result is not sample, key
 
