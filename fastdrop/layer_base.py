@@ -94,6 +94,11 @@ class Layer:
         self._rng: Any = KeyStream(source) if isinstance(source, Key) else rng
         self._last: list[Any] | None = None  # shape, p, training, key, options
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state of a copy or a pickle, and collect its settings anew."""
+        self.__dict__.update(state)
+        self._passed = []
+
     def _options(self, x: ArrayLike) -> dict[str, Any]:
         """Return what only this class of layers passes to its functions, for this x."""
         passed = self._passed

@@ -140,6 +140,17 @@ def test_copies_have_the_options_and_go_on_alike(kind, duplicate):
         assert_same_bytes(twin(x), first)
 
 
+@pytest.mark.parametrize("collected", [{"_passed": None}, {"_passed": {"scale": True}}, {}])
+def test_a_layer_that_an_earlier_version_pickled_can_be_called(kind, collected):
+    make, _, shape = kind
+    x = awkward_numbers(shape)
+    layer = make(0.4, rng=7, scale=False, fill=-2)
+    state = {name: value for name, value in layer.__dict__.items() if name != "_passed"}
+    twin = type(layer).__new__(type(layer))
+    twin.__setstate__(copy.deepcopy(state) | collected)
+    assert_same_bytes(twin(x), layer(x))
+
+
 def test_a_state_has_the_keys_and_not_the_options(kind):
     make, _, shape = kind
     x = awkward_numbers(shape)
