@@ -59,9 +59,12 @@ static inline void fd_wait_until_gone(const fd_trial *trial)
 #endif
 }
 
-/* Return the size of a stack that OpenMP was told by the environment, or 0. Without a unit it is in
- * KiB. What OpenMP cannot read, it ignores. */
-static inline size_t fd_stack_bytes(void)
+/* The size of a stack that OpenMP was told by the environment, or 0. It is read when the module is
+ * loaded, as OpenMP reads it: to call getenv without the GIL would race with os.environ. */
+static size_t fd_stack_bytes;
+
+/* Without a unit the size is in KiB. What OpenMP cannot read, it ignores. */
+__attribute__((constructor)) static void fd_read_stack_bytes(void)
 {
     static const char *const names[] = {"OMP_STACKSIZE", "GOMP_STACKSIZE"};
     for (int i = 0; i < 2; ++i) {
@@ -73,10 +76,11 @@ static inline size_t fd_stack_bytes(void)
             continue;
         unit |= 'a' - 'A';
         shift = unit == 'b' ? 0 : unit == 'k' ? 10 : unit == 'm' ? 20 : unit == 'g' ? 30 : -1;
-        if (shift >= 0 && number <= SIZE_MAX >> shift)
-            return (size_t)number << shift;
+        if (shift >= 0 && number <= SIZE_MAX >> shift) {
+            fd_stack_bytes = (size_t)number << shift;
+            return;
+        }
     }
-    return 0;
 }
 
 /* Return whether so many threads can run at once, beside those of the process. */
@@ -86,13 +90,12 @@ FD_RARE int fd_can_start(int count)
     pthread_attr_t attributes;
     fd_trial trials[FD_MAX_THREADS];
     void *volatile spare = NULL; /* volatile, or compilers leave out the allocation */
-    const size_t stack = fd_stack_bytes();
     int started = 0, enough;
 
     if (pthread_attr_init(&attributes))
         return 0;
-    if (stack)
-        pthread_attr_setstacksize(&attributes, stack);
+    if (fd_stack_bytes)
+        pthread_attr_setstacksize(&attributes, fd_stack_bytes);
     pthread_mutex_lock(&gate);
     for (; started < count; ++started) {
         fd_trial *trial = &trials[started];

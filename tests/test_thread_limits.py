@@ -91,6 +91,11 @@ def test_other_sizes_of_stacks_allow_a_team(run_python, monkeypatch, size):
     run_python(f"{CALLS}assert not is_one_thread()")
 
 
+def test_a_size_that_openmp_no_longer_reads_is_not_looked_at(run_python):
+    late = 'os.environ["OMP_STACKSIZE"] = "100000G"'
+    run_python(f"{CALLS}{late}\nassert not is_one_thread()")
+
+
 @alone
 def test_the_last_threads_that_a_user_may_start_are_a_team(run_python):
     run_python(f"{CALLS}{AS_USER}allow(tasks() + 3)\nassert not is_one_thread()")
