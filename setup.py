@@ -147,8 +147,8 @@ class BuildKernels(build_ext):
             )
         if Cython.__version__ in FAULTY_CYTHON:
             fail(
-                f"fastdrop cannot be built with Cython {Cython.__version__}, which releases items of "
-                "lists twice where memory is missing: install another version"
+                f"fastdrop cannot be built with Cython {Cython.__version__}, which releases items "
+                "of lists twice where memory is missing: install another version"
             )
         if self.compiler.compiler_type not in GNU_LIKE:
             fail(
