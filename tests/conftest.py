@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -29,10 +30,25 @@ def _signals_of_a_terminal():
             signal.signal(number, default)
 
 
+stderr = 2  # standard error, which pytest captures while it imports and runs tests
+
+
+def pytest_configure(config):
+    """Keep standard error as it is, to say where a case of the fuzz hangs."""
+    global stderr
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        stderr = os.dup(2)
+
+
+def pytest_unconfigure():
+    """Close it."""
+    os.close(stderr)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say what came of the cases of the fuzz, where many were asked for."""
     fuzz = sys.modules.get("fuzz")
-    if fuzz and fuzz.CASES:
+    if fuzz and fuzz.CASES and fuzz.tally:
         for line in fuzz.report():
             terminalreporter.write_line(line)
 

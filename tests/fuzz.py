@@ -16,13 +16,13 @@ import math
 import os
 import pickle
 import random
-import sys
 import warnings
 import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from unittest import mock
 
+import conftest
 import numpy as np
 import pytest
 import reference
@@ -119,29 +119,41 @@ def draws_of_blocks(blocks: np.ndarray, key: reference.Key) -> np.ndarray:
 def run(name: str, check: Callable[[Draws, str], None], part: float = 1) -> None:
     """Make the cases of a public name, or a part of them; `check` makes one."""
     usual = CASES * SHARES[name] / sum(SHARES.values()) if CASES else 20 + 10 * SHARES[name]
-    count = math.ceil(part * usual)
     seen = tally.setdefault(name, collections.Counter())
+
+    def case(d: Draws) -> None:
+        seen["cases"] += 1
+        try:
+            check(d, name)
+        finally:
+            fastdrop.manual_seed(0)
+
+    with mock.patch.object(reference, "block_draws", draws_of_blocks):
+        make_cases(name, math.ceil(part * usual), case)
+
+
+def make_cases(name: str, count: int, case: Callable[[Draws], None]) -> None:
+    """Make so many cases, each from what hypothesis draws; end the process if one hangs."""
 
     @hypothesis.settings(
         max_examples=count,
+        phases=[hypothesis.Phase.generate, *([] if CASES else [hypothesis.Phase.shrink])],
+        report_multiple_bugs=False,
         database=None,
         deadline=None,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     @hypothesis.given(st.data())
-    def case(data: Any) -> None:
-        seen["cases"] += 1
-        faulthandler.dump_traceback_later(SECONDS, exit=True, file=sys.__stderr__)
+    def one(data: Any) -> None:
+        faulthandler.dump_traceback_later(SECONDS, exit=True, file=conftest.stderr)
         try:
-            check(Draws(data.draw, name), name)
+            case(Draws(data.draw, name))
         finally:
             faulthandler.cancel_dump_traceback_later()
-            fastdrop.manual_seed(0)
 
     if not CASES:
-        case = hypothesis.seed(zlib.crc32(name.encode()))(case)
-    with mock.patch.object(reference, "block_draws", draws_of_blocks):
-        case()
+        one = hypothesis.seed(zlib.crc32(name.encode()))(one)
+    one()
 
 
 def report() -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from arrays import awkward_numbers, clear_padding
-from fuzz_integrations import Draws
+from fuzz import Draws
 
 from fastdrop.__main__ import main
 

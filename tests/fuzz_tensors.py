@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from arrays import awkward_numbers
-from fuzz_integrations import Draws
+from fuzz import Draws
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.testing._internal.two_tensor import TwoTensor
 from torch.utils._python_dispatch import TorchDispatchMode
