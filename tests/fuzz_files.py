@@ -39,8 +39,9 @@ SHAPES = [
     *("(1" + "0" * 400 + ",)", "(3, 0, 5)", "(1, 3, 1)", "(_3,)", "(3_0,)", "(0x3,)", "(-0,)"),
 ]
 ORDERS = ["True", "False", "1", "0", "None", "'C'", "[]", "(True,)"]
+executed: list[int] = []  # what code in a header would fill
 CODE = [
-    *("__import__('os').system('touch pwned')", "(lambda: 0)()", "[" * 5000, "-" * 3000 + "1"),
+    *("__import__('fuzz_files').executed.append(1)", "(lambda: 0)()", "[" * 5000, "-" * 3000 + "1"),
     *("1", "'text'", "[]", "()", "None", "{}", "{'descr': '<f8'}", "{1: 2}", "\0", "é", "#"),
     *("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), 'more': 1}", "{**{}}", "1" * 5000),
     *("{'descr': '<f8', 'fortran_order': False, 'shape': (3,)} # comment", "{{", "...", "f'{1}'"),
@@ -195,9 +196,11 @@ def special(folder: Path, kind: str) -> str:
     elif kind == "socket":
         here = os.getcwd()
         os.chdir(folder)  # a socket's name must be short
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(path.name)
-        os.chdir(here)
+        try:
+            with socket.socket(socket.AF_UNIX) as made:
+                made.bind(path.name)
+        finally:
+            os.chdir(here)
     elif kind == "loop":
         path.symlink_to(path)
     elif kind == "dangling":
