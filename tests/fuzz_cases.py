@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import case_options
 import cases
+import fuzz
 import fuzz_arrays
 import fuzz_sources
 import fuzz_values as values
@@ -17,6 +19,8 @@ from fuzz import Draws, World, shown
 from fuzz_options import ODD, even_flag, number_of
 from fuzz_sources import Source
 from fuzz_values import ANY, BAD, GOOD, Arg
+
+import fastdrop
 
 AXES = {
     **{"dropout": (0, 5), "alpha_dropout": (0, 5), "apply_mask": (0, 5), "drop_path": (1, 5)},
@@ -58,6 +62,7 @@ DEFAULTS: dict[str, Any] = {
 class Arguments:
     """The arguments of a call, and the world about it."""
 
+    d: Draws
     name: str
     world: World
     args: dict[str, Arg]
@@ -77,6 +82,33 @@ class Arguments:
         verdicts = {arg.verdict for arg in self.args.values()}
         return BAD if BAD in verdicts else ANY if ANY in verdicts else GOOD
 
+    def spoil(self) -> None:
+        """Give an argument that may be of any kind."""
+        raise NotImplementedError
+
+    def spoil_some(self) -> None:
+        """Spoil no argument or a few, and tell the world what is given."""
+        for _ in range(self.d.one([0, 0, 0, 0, 0, 0, 1, 1, 1, 2])):
+            self.spoil()
+        self.world.texts = [
+            f"{name}={arg.text or shown(arg.given)}" for name, arg in self.args.items()
+        ]
+        for arg in self.args.values():
+            self.world.allow(*arg.raises)
+
+    def check(self, check_result: Callable[[Any, Any], None]) -> None:
+        """Call; compare whether it was taken with what must be, and the result by a function."""
+        function = getattr(fastdrop, self.name)
+        outcome = fuzz.attempt(self.world, self.name, lambda: function(**self.given()))
+        if outcome.error is not None:
+            assert self.verdict != GOOD, f"refused: {outcome.error!r} in {self.world.texts}"
+            return
+        assert self.verdict != BAD, f"taken: {self.world.texts}"
+        try:
+            check_result(self, outcome.value)
+        except Exception as error:
+            raise AssertionError(f"{error!r}\nin {self.world.texts}") from error
+
 
 class Case(Arguments):
     """A call of a function that takes x."""
@@ -89,13 +121,7 @@ class Case(Arguments):
         self.draw_places()
         self.draw_numbers()
         self.draw_flags()
-        for _ in range(d.one([0, 0, 0, 0, 0, 0, 1, 1, 1, 2])):
-            self.spoil()
-        self.world.texts = [
-            f"{name}={arg.text or shown(arg.given)}" for name, arg in self.args.items()
-        ]
-        for arg in self.args.values():
-            self.world.allow(*arg.raises)
+        self.spoil_some()
 
     def give(self, name: str, given: Any, meaning: Any = None, text: str = "") -> None:
         """Give an argument, if the function has it."""

@@ -14,7 +14,7 @@ import fuzz_sources
 import fuzz_values as values
 import memory
 import numpy as np
-from fuzz import OwnError, World, shown
+from fuzz import OwnError, World
 from fuzz_options import ODD, even_flag
 from fuzz_values import ANY, BAD, GOOD, Arg
 
@@ -61,13 +61,7 @@ class MaskCase(fuzz_cases.Arguments):
         if d.chance(30):
             self.give("num_threads", d.one([1, 2, 3, 10**9, np.int64(2), 2**70]))
         self.set_source(fuzz_sources.draw_source(d, self.world))
-        for _ in range(d.one([0, 0, 0, 0, 0, 0, 1, 1, 1, 2])):
-            self.spoil()
-        self.world.texts = [
-            f"{name}={arg.text or shown(arg.given)}" for name, arg in self.args.items()
-        ]
-        for arg in self.args.values():
-            self.world.allow(*arg.raises)
+        self.spoil_some()
 
     def give(self, name, given, meaning=None, text=""):
         """Give an argument."""
@@ -167,16 +161,7 @@ class MaskCase(fuzz_cases.Arguments):
 
 def check_mask(d, name):
     """Make a case, and compare what comes of it with what must."""
-    case = MaskCase(d)
-    outcome = fuzz.attempt(case.world, name, lambda: fastdrop.keep_mask(**case.given()))
-    if outcome.error is not None:
-        assert case.verdict != GOOD, f"refused: {outcome.error!r} in {case.world.texts}"
-        return
-    assert case.verdict != BAD, f"taken: {case.world.texts}"
-    try:
-        check_result(case, outcome.value)
-    except Exception as error:
-        raise AssertionError(f"{error!r}\nin {case.world.texts}") from error
+    MaskCase(d).check(check_result)
 
 
 def check_result(case, y):
