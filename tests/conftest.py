@@ -105,16 +105,19 @@ def run_python(tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
 
     def run(script, *arguments, check=True, flags=(), **options):
-        options = {"cwd": elsewhere, "timeout": 60} | options
-        result = subprocess.run(
-            [sys.executable, *flags, "-c", script, *arguments],
-            capture_output=True,
-            text=True,
-            **options,
-        )
+        options = {"cwd": elsewhere, "text": True} | options
+        timeout = options.pop("timeout", 60)
+        command = [sys.executable, *flags, "-c", script, *arguments]
+        options |= dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        with subprocess.Popen(command, start_new_session=True, **options) as process:
+            try:
+                stdout, stderr = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # the processes that it has started, too
+                raise
         if check:
-            assert result.returncode == 0, result.stderr
-            return result.stdout
-        return result
+            assert process.returncode == 0, stderr
+            return stdout
+        return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
     return run

@@ -1,9 +1,9 @@
 """The fuzz: how many cases of which function, what a case leaves as it was, and what came of all.
 
-`FASTDROP_FUZZ=100000 pytest tests/test_fuzz*.py` makes so many cases from fresh randomness, and
-prints what came of them; `--hypothesis-seed=1` repeats a run. Without it a few cases are made, the
-same each time. Where FASTDROP_FUZZ_LAST names a file, each case is written there before its call,
-for the one that ends the process.
+`FASTDROP_FUZZ=100000 pytest tests/test_fuzz*.py` makes so many cases of the core, and as many of
+PyTorch, Dask and files, from fresh randomness, and prints what came of them; `--hypothesis-seed=1`
+repeats a run. Without it a few cases are made, the same each time. Where FASTDROP_FUZZ_LAST names a
+file, each case is written there before its call, for the one that ends the process.
 """
 
 from __future__ import annotations

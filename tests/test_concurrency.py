@@ -58,10 +58,12 @@ def at_once():
         others = [threading.Thread(target=beside)] if meanwhile else []
         for thread in (*workers, *others):
             thread.start()
-        start.wait(60)
-        for worker in workers:
-            worker.join()
-        done.append(True)
+        try:
+            start.wait(60)
+            for worker in workers:
+                worker.join()
+        finally:
+            done.append(True)
         for other in others:
             other.join()
         if errors:

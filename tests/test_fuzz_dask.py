@@ -176,8 +176,10 @@ def check(d):
     ours = dict(options) | {"p": lazy_or_not(d, p)}
     if "fill" in options:
         ours["fill"] = lazy_or_not(d, options["fill"])
+    masked = False
     if d.chance(4):
-        lazy = d.one([unknown, lambda a: x, lambda a: None, da.ma.masked_array])(lazy)
+        change = d.one([unknown, lambda a: x, lambda a: None, da.ma.masked_array])
+        lazy, masked = change(lazy), change is da.ma.masked_array
     elif d.chance(10) and isinstance(ours["p"], da.Array):
         ours["p"] = unknown(ours["p"])
     generator = options.get("rng")
@@ -198,10 +200,9 @@ def check(d):
         assert fastdrop.get_rng_state() == stream
         if isinstance(generator, np.random.Generator):
             assert ours["rng"].bit_generator.state == before.bit_generator.state
-        if any(text in str(error) for text in OWN):
+        own = [*OWN, "scale the others"] if lazies else OWN  # a p of 1 may be unknown, and scales
+        if any(text in str(error) for text in own):
             return "refused for Dask"
-        if isinstance(ours["p"], da.Array) and "scale the others" in str(error):
-            return "refused, as any p may come"
         assert known_error is not None, f"only Dask's call raises: {error!r}"
         if (type(error), str(error)) != (type(known_error), str(known_error)):
             return "refused, by another of several reasons"
@@ -210,12 +211,12 @@ def check(d):
     y = result[0] if pair else result
     if known_error is not None:
         assert lazies, f"only the call in memory raises: {known_error!r}"
-        _, error = outcome(y.compute)
-        idle = x.size == 0 or options.get("training") is False
-        if idle or {"count", "min_keep"} & set(options):  # which may leave no decision to p
-            return "refused in memory, but of no effect"
-        assert error is not None, known_error
-        return "refused when computed"
+        computed, error = outcome(y.compute)
+        if error is not None:
+            return "refused when computed"
+        unchanged = np.ones(x.shape, bool) if name == "keep_mask" else x
+        assert np.asarray(computed).tobytes() == unchanged.tobytes(), known_error
+        return "refused in memory, but of no effect"
     if not lazies:
         assert fastdrop.get_rng_state() == after
         if isinstance(generator, np.random.Generator):
@@ -224,6 +225,10 @@ def check(d):
     assert not pair or lazies or result[1] == key
     assert y.chunks == chunks
     assert y.dtype == expected.dtype
+    if masked and name != "keep_mask":
+        _, error = outcome(y.compute)
+        assert y is lazy or "mask would be lost" in str(error)
+        return "masked"
     computed = np.array(y.compute(), y.dtype)
     assert computed.shape == expected.shape
     expected = np.array(expected)
