@@ -227,6 +227,7 @@ def test_a_generator_of_the_callers_own():
     assert not torch.equal(fastdrop.torch.dropout(x, 0.5, generator=generator), y)
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 def test_what_the_core_does_not_take_goes_to_pytorch():
     nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)
     assert fastdrop.torch.dropout(nested, 0.5).is_nested
