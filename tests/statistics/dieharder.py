@@ -27,45 +27,23 @@ import numpy as np
 from streams import STREAMS
 
 HERE = Path(__file__).parent
-GOOD = [
-    0,
-    1,
-    2,
-    3,
-    4,
-    8,
-    9,
-    10,
-    11,
-    12,
-    13,
-    15,
-    16,
-    17,
-    100,
-    101,
-    102,
-    204,
-    205,
-    206,
-    207,
-    208,
-    209,
-]
+GOOD = [*range(5), *range(8, 14), *range(15, 18), *range(100, 103), *range(204, 210)]
+LARGE = range(204, 210)  # each of one large sample
 FIELDS = ["test_name", "ntuple", "tsamples", "psamples", "pvalues"]
 WEAK, REPEATED, FAILED = 5e-3, 1e-4, 1e-6
 MORE = 3  # times as many samples in a repetition
 
 
-def every_test() -> Iterator[list[str]]:
-    """Give dieharder's options for each test."""
+def every_test(samples: int | None) -> Iterator[list[str]]:
+    """Give dieharder's options for each test, of so many samples or of dieharder's own number."""
+    own = [] if samples is None else ["-p", str(samples)]
     for number in GOOD:
-        yield ["-d", str(number)]
+        yield ["-d", str(number), *([] if number in LARGE else own)]
     for number, sizes in [(200, range(1, 13)), (201, range(2, 6)), (202, range(2, 6))]:
         for size in sizes:
-            yield ["-d", str(number), "-n", str(size)]
+            yield ["-d", str(number), "-n", str(size), *own]
     for lag in range(33):
-        yield ["-d", "203", "-n", str(lag), "-p", str(max(4, 100 // (lag + 1)))]
+        yield ["-d", "203", "-n", str(lag), "-p", str(max(4, (samples or 100) // (lag + 1)))]
 
 
 def run(options: list[str], stream: str, seed: int) -> list[dict]:
@@ -102,13 +80,14 @@ def two_sided(figure: dict) -> float:
     return min(figure["p"], 1 - figure["p"])
 
 
-def run_stream(stream: str, seed: int) -> Iterator[dict]:
+def run_stream(stream: str, seed: int, samples: int | None = None) -> Iterator[dict]:
     """Give the figures of all tests on a stream, weak ones with their repetition."""
     seeds = np.random.default_rng([seed, list(STREAMS).index(stream)])
-    for options in every_test():
+    for options in every_test(samples):
         figures = run(options, stream, int(seeds.integers(2**63)))
         if any(two_sided(figure) < WEAK for figure in figures):
-            more = [*options[:4], "-p", str(MORE * figures[0]["samples"][1])]
+            which = options[: 4 if "-n" in options else 2]
+            more = [*which, "-p", str(MORE * figures[0]["samples"][1])]
             again = run(more, stream, int(seeds.integers(2**63)))
             for figure, repeated in zip(figures, again, strict=True):
                 if two_sided(figure) < WEAK:
@@ -122,7 +101,7 @@ def alarms(figure: dict) -> bool:
     return failed or ("repeated" in figure and two_sided(figure["repeated"]) < REPEATED)
 
 
-def save(path: Path, seed: int, results: dict[str, list[dict]]) -> None:
+def save(path: Path, options: str, results: dict[str, list[dict]]) -> None:
     """Write the results of a run, a figure in each line."""
     streams = [
         f"{json.dumps(stream)}: [\n{line}\n]"
@@ -130,7 +109,7 @@ def save(path: Path, seed: int, results: dict[str, list[dict]]) -> None:
         for line in [",\n".join(json.dumps(figure) for figure in figures)]
     ]
     inner = ",\n".join(streams)
-    path.write_text(f'{{"seed": {seed}, "streams": {{\n{inner}\n}}}}\n')
+    path.write_text(f'{{"options": {json.dumps(options)}, "streams": {{\n{inner}\n}}}}\n')
 
 
 def main() -> int:
@@ -138,19 +117,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--streams", nargs="+", choices=STREAMS, default=list(STREAMS))
     parser.add_argument("--seed", type=int, help="by default a fresh one from the system")
+    parser.add_argument("--samples", type=int, help="per test; by default as many as dieharder has")
     parser.add_argument("--output", type=Path, help="a JSON file, rewritten after each test")
     arguments = parser.parse_args()
     if shutil.which("dieharder") is None:
         parser.error("there is no dieharder here: apt install dieharder")
     seed = secrets.randbits(63) if arguments.seed is None else arguments.seed
-    print(f"--seed {seed}", flush=True)
+    options = f"--seed {seed}"
+    if arguments.samples is not None:
+        options += f" --samples {arguments.samples}"
+    print(options, flush=True)
     results: dict[str, list[dict]] = {}
     for stream in arguments.streams:
-        for figure in run_stream(stream, seed):
+        for figure in run_stream(stream, seed, arguments.samples):
             results.setdefault(stream, []).append(figure)
             print(f"{stream}: {figure}{'  ALARM' if alarms(figure) else ''}", flush=True)
             if arguments.output:
-                save(arguments.output, seed, results)
+                save(arguments.output, options, results)
     return int(any(alarms(figure) for figures in results.values() for figure in figures))
 
 

@@ -96,7 +96,7 @@ def of_dieharder() -> str:
         )
     done = len(rows) - 1, len(STREAMS)
     state = "all streams" if done[0] == done[1] else f"in stream {done[0]} of {done[1]} so far"
-    return f"`python tests/statistics/dieharder.py --seed {run['seed']}`, {state}:\n\n{table(rows)}"
+    return f"`python tests/statistics/dieharder.py {run['options']}`, {state}:\n\n{table(rows)}"
 
 
 def filled(text: str) -> str:
