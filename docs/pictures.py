@@ -16,7 +16,7 @@ DOCS = Path(__file__).parent
 def main():
     """Run each example; save its figure as PNG, with 256 colours to keep it small."""
     plt.switch_backend("Agg")
-    for name in ("fill", "probabilities", "blocks", "families"):
+    for name in ("fill", "probabilities", "tiles", "families"):
         plt.close("all")
         runpy.run_path(str(DOCS.parent / "examples" / f"{name}.py"), run_name="__main__")
         drawn = io.BytesIO()

@@ -168,6 +168,7 @@ def check_process(d, folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=folder,  # not among the source, which -c would put first on the path
     ) as process:
         assert process.stdout
         for line in process.stdout:

@@ -67,7 +67,7 @@ def growth(calls, rounds):
     return [now - then for now, then in zip(in_use(), before, strict=True)]
 
 
-def assert_flat(calls, rounds):
+def assert_flat(calls, rounds, blocks_each=0.1):
     """Check that calls leave nothing behind: less than a block in ten rounds, and a byte in one.
 
     What a process allocates only once is not in all of 20 turns.
@@ -77,7 +77,7 @@ def assert_flat(calls, rounds):
         own = growth((), rounds)  # what the measurement holds
         more = growth(calls, rounds)
         blocks, taken = (now - then for now, then in zip(more, own, strict=True))
-        if blocks < rounds / 10 and taken < rounds:
+        if blocks < rounds * blocks_each and taken < rounds:
             return
     raise AssertionError(f"{rounds} rounds leave {blocks} blocks and {taken} bytes")
 

@@ -211,7 +211,8 @@ print(held, share() if held <= 1.4 else 2)
     held, alone = map(float, run_python(script, env=environment).split())
     if alone <= 1.4:
         pytest.skip("the machine is busy: without that thread there are no teams either")
-    assert held > 1.4
+    # Other programs may take a part of the time; without teams there would be nothing above 1.
+    assert held > 1 + (alone - 1) / 2
 
 
 @needs_openmp
