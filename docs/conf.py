@@ -68,7 +68,7 @@ def link_for_the_site(app, name, text):
         r"\]\(\.\./examples/(?!onnx_dropout)(\w+)\.py\)", r"](gallery/\1.rst)", text[0]
     )
     text[0] = re.sub(
-        r"\]\(\.\./(CONTRIBUTING|CHANGELOG)\.md",
+        r"\]\(\.\./(CONTRIBUTING|CHANGELOG|SECURITY)\.md",
         lambda link: f"]({link[1].lower()}.md",
         text[0],
     )
