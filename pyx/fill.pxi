@@ -52,7 +52,7 @@ cdef cnp.ndarray as_fill(fill, cnp.ndarray converted, cnp.ndarray x):
         else:
             fits = fits_added(values, made)
     if not np.all(fits):
-        reject_fill(fill if values.ndim == 0 else values[~fits][0], dtype)
+        reject_fill(fill if values.ndim == 0 else values.flat[np.argmin(fits)], dtype)
     return made
 
 

@@ -96,7 +96,8 @@ cdef cnp.ndarray fit_probabilities(cnp.ndarray p, tuple shape, double *constant,
     else:
         found = kernel.survey_doubles(cnp.PyArray_DATA(p), cnp.PyArray_SIZE(p))
     if found.outside:
-        raise_probability(p[~((p >= 0) & (p <= 1))][0])
+        # Not by p[...] of a mask, in which NumPy loses a MemoryError: CPython 3.12 and later crash.
+        raise_probability(p.flat[np.argmin((p >= 0) & (p <= 1))])
     chance[0] = found.chance
     if found.differ:
         return p
