@@ -302,10 +302,11 @@ def check_shape(shape: SupportsIndex | Sequence[SupportsIndex]) -> tuple[int, ..
     """Return the shape of a mask as a tuple of ints; reject anything else."""
     try:
         entries = shape if np.iterable(shape) else (shape,)
-        result = tuple(as_index(n, "shape") for n in entries)
+        # A list: CPython 3.13 ends a generator without an error, if there is no memory for that.
+        result = tuple([as_index(n, "shape") for n in entries])
     except TypeError:
         raise TypeError(f"shape must be an int or a sequence of ints, but got {shape!r}") from None
-    if any(n < 0 for n in result):
+    if min(result, default=0) < 0:
         raise ValueError(f"shape must have no negative entries, but got {shape!r}")
     if max((math.prod(result), *result)) >= 2**63:  # one may be 0
         raise ValueError(f"shape must have less than 2**63 elements, but got {shape!r}")
