@@ -226,9 +226,9 @@ FD_INLINE uint64_t fd_twice(uint64_t bits)
 /* Return 64 decisions on units: those of one of the `units` parts of the keep word's elements. */
 FD_INLINE uint64_t fd_part(uint64_t keep, int units, int part)
 {
-    if (units == 1)
-        return keep;
-    return fd_twice(fd_part(keep, units / 2, part / 2) >> (32 * (part % 2)));
+    if (units > 2) /* 4 */
+        keep = fd_twice(keep >> (32 * (part / 2 % 2)));
+    return units > 1 ? fd_twice(keep >> (32 * (part % 2))) : keep;
 }
 
 /* The type of an operation's elements: an array of bytes, so that they may be unaligned. */

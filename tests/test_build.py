@@ -381,3 +381,15 @@ def test_clang_needs_no_gnuc(level, tmp_path):
     include = [f"-I{ROOT / 'pyx'}", f"-I{tmp_path}"]
     command = ["clang", "-fgnuc-version=0", "-fsyntax-only", *include, *level.split()]
     subprocess.run([*command, tmp_path / "kernels.c"], check=True)
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="there is no gcc")
+def test_gcc_compiles_without_optimization(tmp_path):
+    # An error, where what must be inlined cannot be: by optimization gcc may unroll a recursion.
+    runpy.run_path(str(ROOT / "pyx" / "operations.py"))["render"](tmp_path)
+    uses = "fd_part((uint64_t)x, 1, 0) + fd_part((uint64_t)x, 2, 1) + fd_part((uint64_t)x, 4, 3)"
+    (tmp_path / "kernels.c").write_text(f'#include "apply.h"\nint f(int x) {{ return {uses}; }}\n')
+    include = [f"-I{ROOT / 'pyx'}", f"-I{tmp_path}"]
+    subprocess.run(
+        ["gcc", "-O0", "-S", "-o", os.devnull, *include, tmp_path / "kernels.c"], check=True
+    )
