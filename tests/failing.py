@@ -6,6 +6,7 @@ import ctypes
 import gc
 import pickle
 import sys
+import sysconfig
 import types
 from typing import Any
 
@@ -130,7 +131,8 @@ class Everything:
         import _testcapi  # type: ignore[import-not-found]
 
         self._set, self.stop = _testcapi.set_nomemory, _testcapi.remove_mem_hooks
-        if (3, 12) <= sys.version_info < (3, 14):
+        free_threaded = sysconfig.get_config_var("Py_GIL_DISABLED")  # counts elsewhere
+        if (3, 12) <= sys.version_info < (3, 14) and not free_threaded:
             keep_code()
 
     def start(self, first: int, once: bool) -> None:
