@@ -1,7 +1,14 @@
 """Arrays for several test files, and the comparison of their bytes."""
 
+import re
+
 import numpy as np
 import pytest
+
+
+def shown(value):
+    """Name a test by a value, without the address that objects show: it differs in each process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def numbers(shape, dtype=np.float64):

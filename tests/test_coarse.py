@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import reference
 import reference_coarse
-from arrays import assert_refused, assert_same_bytes, awkward_numbers, clear_padding
+from arrays import assert_refused, assert_same_bytes, awkward_numbers, clear_padding, shown
 
 import fastdrop
 from fastdrop import Key, coarse_dropout
@@ -318,7 +318,7 @@ def test_what_is_too_large_is_refused():
         *[((1, (1, 2)), TypeError), ((False, 1), TypeError), ({1, 2}, TypeError)],
         *[(np.array([1.0, 2.0]), TypeError), (np.ones((2, 2), int), TypeError)],
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_holes_that_are_no_number_or_range_are_refused(holes, error):
     refused(error, r"holes must be an int or a \(low, high\) range of ints", holes, 1)
@@ -346,7 +346,7 @@ NUMBERS = r"size must be of ints in 1 .. 2\*\*32 - 1, for pixels, or floats in \
         ((4, (0.5, 1)), ValueError, r"of two ints, .* or of two floats, .*but got \(0.5, 1\)"),
         (((1, 1.0), 4), ValueError, r"\(1.0 is all\), but got \(1, 1.0\)"),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_sizes_that_are_none_are_refused(size, error, match):
     refused(error, match, (0, 2), size)

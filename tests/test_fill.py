@@ -13,7 +13,14 @@ import memory
 import numpy as np
 import pytest
 import reference
-from arrays import assert_refused, assert_same_bytes, awkward_numbers, clear_padding, special_bits
+from arrays import (
+    assert_refused,
+    assert_same_bytes,
+    awkward_numbers,
+    clear_padding,
+    shown,
+    special_bits,
+)
 from cases import DTYPES, LARGE, MASKS, TARGETS, check_all, chunk, chunks, draw_case
 
 import fastdrop
@@ -335,7 +342,7 @@ def calls(x, out, fill):
         *[("int64", np.float16(-np.inf), "inf"), ("int32", np.array([-np.inf], "f2"), "inf")],
         *[("uint8", [0, 0, np.nan], "nan"), ("int64", np.array([2**63], np.uint64), str(2**63))],
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_a_fill_that_the_dtype_cannot_hold(dtype, fill, named):
     x, out = np.ones((2, 3), dtype), np.zeros((2, 3), dtype)
@@ -351,7 +358,7 @@ def test_a_fill_that_the_dtype_cannot_hold(dtype, fill, named):
         *["a", None, b"x", np.datetime64(1, "s"), np.array(1.5, object), object(), "nan", {}],
         *[["a", "b", "c"], np.array([None, 1, 2]), np.timedelta64(1, "s"), {1: 2}, [[]], {1}],
     ],
-    ids=repr,
+    ids=shown,
 )
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_what_is_no_number_is_no_fill(dtype, fill):

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from arrays import assert_same_bytes
+from arrays import assert_same_bytes, shown
 
 import fastdrop
 from fastdrop import apply_mask, dropout, keep_mask
@@ -418,7 +418,7 @@ class Scalar:
         *[np.array(0.5, ">f4"), np.clongdouble(0.5).real, Fraction(1, 2), Decimal("0.5")],
         *[Scalar(0.5), Scalar(0.5, array=False)],
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_a_number_of_any_kind_is_a_p(p, key):
     x = np.ones(100)
@@ -447,7 +447,7 @@ def test_an_integer_is_a_p(p):
         *[np.timedelta64(1, "s"), np.array(True, object), np.array(0.5, object), Scalar(0.5 + 0j)],
         *["0.5", b"0.5", None, {}, np.array("0.5"), np.datetime64(1, "s"), object()],
     ],
-    ids=repr,
+    ids=shown,
 )
 @pytest.mark.parametrize("training", [True, False])
 def test_what_is_not_real_is_no_p(p, training):
@@ -474,7 +474,7 @@ def test_what_is_not_real_is_no_p(p, training):
         *[np.array([0.5]), np.array([[0.5]]), np.array([]), np.array([0.5, 0.5]), [0.5], (0.5,)],
         Scalar(0.5, (1,)),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_alpha_dropout_and_layers_take_one_p(p):
     """The other functions take an array of them: see test_probabilities.py."""
@@ -512,7 +512,7 @@ FLAGS = {
 @pytest.mark.parametrize(
     "value",
     [*[0, 1, 0.5, None, "yes", "no", (None, 1), [], np.int64(1), np.ones(2), np.array(True)]],
-    ids=repr,
+    ids=shown,
 )
 def test_what_is_no_bool_is_no_flag(name, value):
     """For example an argument that is third or fourth in another framework."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import reference
 import vectors
-from arrays import assert_refused, assert_same_bytes, awkward_numbers
+from arrays import assert_refused, assert_same_bytes, awkward_numbers, shown
 from case_options import P_DTYPES, SOME_P
 from cases import DTYPES, LARGE, MASKS, TARGETS, check_all, chunk, chunks, draw_case
 
@@ -519,7 +519,7 @@ def test_entries_of_other_dtypes_that_are_no_probabilities(dtype):
         *[[None, 0.5, 0.5], np.array([1, 2, 3], "m8[s]"), np.array([1, 2, 3], "M8[s]")],
         *[[[True]], np.ma.array([0.5, 0.5, 0.1], mask=[0, 1, 0]), [0.5, 0.5, 1j]],
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_arrays_of_other_types_are_no_probabilities(p, training):
     x, out = np.ones((2, 3)), np.zeros((2, 3))
@@ -553,7 +553,7 @@ def test_an_array_of_p_that_does_not_broadcast_to_the_noise_shape(noise, shape):
 
 
 @pytest.mark.parametrize("call", [fastdrop.alpha_dropout, fastdrop.feature_alpha_dropout])
-@pytest.mark.parametrize("p", [[0.5, 0.5, 0.5], np.full((2, 3), 0.5)], ids=repr)
+@pytest.mark.parametrize("p", [[0.5, 0.5, 0.5], np.full((2, 3), 0.5)], ids=shown)
 def test_alpha_dropout_has_one_p(call, p):
     x = np.ones((2, 3))
     match = "p must be (one|a real) number"

@@ -13,7 +13,7 @@ import memory
 import numpy as np
 import pytest
 import reference
-from arrays import assert_refused, assert_same_bytes, awkward_numbers, quiet
+from arrays import assert_refused, assert_same_bytes, awkward_numbers, quiet, shown
 from case_options import SOME_P, part_of
 from cases import DTYPES, LARGE, MASKS, TARGETS, check_all, chunk, chunks, draw_case
 
@@ -345,7 +345,7 @@ def test_an_empty_array_has_no_longer_axes():
         *[((0, 0), (None, 7)), ("00", (5, 7)), ((0, 0), "57"), ({0: 0, 1: 0}.items(), (5, 7))],
         *[([[0], [0]], (5, 7)), ((0, 0), np.array([5.0, 7.0])), (object(), (5, 7))],
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_blocks_of_what_is_no_integer(origin, full_shape):
     x, out = np.ones((2, 3)), np.zeros((2, 3))
