@@ -202,8 +202,8 @@ def odd_mask(d: Draws, case: Any) -> Arg:
         bits = d.rng().integers(0, 256, d.integer(0, 40), np.uint8)
         return Arg(bits, bits, ANY, text=f"{bits.size} bytes")
     if kind == 3:
-        mask = np.broadcast_to(d.one([np.True_, np.False_]), (2**40, *case.shape[1:]))
-        return Arg(mask, None, BAD if case.shape[:1] != (2**40,) else ANY, (MemoryError,), "huge")
+        mask = np.broadcast_to(d.one([np.True_, np.False_]), (2**20, *case.shape[1:]))
+        return Arg(mask, None, BAD if case.shape[:1] != (2**20,) else ANY, (MemoryError,), "huge")
     mask = d.rng().integers(0, 2, fuzz_arrays.draw_shape(d)).astype(bool)
     return Arg(mask, mask, ANY, text=f"mask {mask.shape}")
 
