@@ -66,6 +66,15 @@ class Arguments:
     name: str
     world: World
     args: dict[str, Arg]
+    source: Source | None
+
+    def set_source(self, source: Source) -> None:
+        """Give `rng`."""
+        self.source = source
+        verdict = GOOD if source.taken else BAD
+        if source.text == "exhausted":
+            verdict = ANY
+        self.args["rng"] = Arg(source.given, None, verdict, source.raises, source.text)
 
     def given(self) -> dict[str, Any]:
         """Return what is passed."""
@@ -272,14 +281,6 @@ class Case(Arguments):
             self.give("num_threads", d.one([1, 2, 3, 10**9, np.int64(2), 2**70]))
         if "rng" in OPTIONS[name]:
             self.set_source(fuzz_sources.draw_source(d, self.world))
-
-    def set_source(self, source: Source) -> None:
-        """Give `rng`."""
-        self.source = source
-        verdict = GOOD if source.taken else BAD
-        if source.text == "exhausted":
-            verdict = ANY
-        self.args["rng"] = Arg(source.given, None, verdict, source.raises, source.text)
 
     def spoil(self) -> None:
         """Give an argument that may be of any kind."""

@@ -16,7 +16,7 @@ import memory
 import numpy as np
 from fuzz import OwnError, World
 from fuzz_options import ODD, even_flag
-from fuzz_values import ANY, BAD, GOOD, Arg
+from fuzz_values import ANY, BAD, Arg
 
 import fastdrop
 
@@ -105,12 +105,6 @@ class MaskCase(fuzz_cases.Arguments):
                 world.arena(layout.strides(shape, 1)[2] + 64, d.rng(), 1), shape, self.dtype, layout
             )
         self.args["out"] = Arg(fuzz_arrays.view_as(out, d), out, text=f"out {out.strides}")
-
-    def set_source(self, source):
-        """Give `rng`."""
-        self.source = source
-        verdict = ANY if source.text == "exhausted" else GOOD if source.taken else BAD
-        self.args["rng"] = Arg(source.given, None, verdict, source.raises, source.text)
 
     def spoil(self):
         """Give an argument that may be of any kind."""
