@@ -162,7 +162,8 @@ class BuildKernels(build_ext):
         self.render_table()
         openmp_compile, openmp_link = self.find_openmp()
         sanitize = sanitizers()
-        if reason := self.failure("int fd_probe(int i) { return i + 1; }\n", sanitize, sanitize):
+        probe = "int fd_probe(int i) { return i + 1; }\n"
+        if sanitize and (reason := self.failure(probe, sanitize, sanitize)):
             fail(f"FASTDROP_SANITIZE asks for what {self.cc()} cannot do ({reason})")
         for extension in list(self.extensions):
             features = LEVELS.get(extension.name.rpartition("_")[2], [])
