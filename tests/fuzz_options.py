@@ -9,7 +9,7 @@ import fuzz_arrays
 import fuzz_hostile as hostile
 import numpy as np
 from fuzz import Draws, OwnError, shown
-from fuzz_values import ADDED, ANY, BAD, GOOD, Arg
+from fuzz_values import ADDED, ANY, BAD, Arg
 
 NO_NUMBERS: list[Any] = [
     *[None, "1", b"1", 1.5, np.float64(1), 1j, {}, [], object(), len, True, False, np.True_],
@@ -67,7 +67,7 @@ def number(
         if d.chance(30):
             given = d.one(NO_NUMBERS)
             if given is None and none:
-                return Arg(None, None, GOOD)
+                return Arg(None, None, ANY)  # an axis, for one, needs a count
             return Arg(given, None, BAD, text=f"{type(given).__name__} for a number")
         if d.chance(20):
             given = d.anything()

@@ -73,12 +73,16 @@ def assert_flat(calls, rounds, blocks_each=0.1):
     What a process allocates only once is not in all of 20 turns.
     """
     repeat(calls, 20)
-    for _ in range(20):
-        own = growth((), rounds)  # what the measurement holds
-        more = growth(calls, rounds)
-        blocks, taken = (now - then for now, then in zip(more, own, strict=True))
-        if blocks < rounds * blocks_each and taken < rounds:
-            return
+    gc.freeze()  # what is there already need not be searched each time
+    try:
+        for _ in range(20):
+            own = growth((), rounds)  # what the measurement holds
+            more = growth(calls, rounds)
+            blocks, taken = (now - then for now, then in zip(more, own, strict=True))
+            if blocks < rounds * blocks_each and taken < rounds:
+                return
+    finally:
+        gc.unfreeze()
     raise AssertionError(f"{rounds} rounds leave {blocks} blocks and {taken} bytes")
 
 
@@ -86,9 +90,7 @@ def assert_flat(calls, rounds, blocks_each=0.1):
 def _process():
     """Leave what the process shares as it was."""
     state, threads = fastdrop.get_rng_state(), fastdrop.get_num_threads()
-    gc.freeze()  # what is there already need not be searched each time
     yield
-    gc.unfreeze()
     fastdrop.set_rng_state(state)
     fastdrop.set_num_threads(threads)
 
