@@ -294,7 +294,8 @@ def check(case):
     assert after == before, "bytes of p or the fill"
 
 
-def check_all(cases):
+def check_all(cases, check=check):
+    """Check each case; a failure names it."""
     for case in cases:
         try:
             check(case)
@@ -312,7 +313,7 @@ def chunks(count):
     return range(FIRST, FIRST + number_of_cases(count), CHUNK)
 
 
-def chunk(begin, count, extras=()):
+def chunk(begin, count, draw=draw_case, **options):
     """Draw the cases of one chunk."""
     end = FIRST + number_of_cases(count)
-    return (draw_case(n, extras=extras) for n in range(begin, min(begin + CHUNK, end)))
+    return (draw(n, **options) for n in range(begin, min(begin + CHUNK, end)))

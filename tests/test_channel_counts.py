@@ -6,10 +6,10 @@ large FASTDROP_CASES makes a long search.
 """
 
 import itertools
-import os
 from dataclasses import dataclass
 from typing import Any
 
+import cases
 import memory
 import numpy as np
 import pytest
@@ -19,9 +19,7 @@ from arrays import assert_refused, assert_same_bytes, awkward_numbers
 import fastdrop
 from fastdrop import dropout1d, dropout2d, dropout3d, keep_mask
 
-FIRST = int(os.environ.get("FASTDROP_FIRST_CASE", 0))
-CASES = int(os.environ.get("FASTDROP_CASES", 2000))
-CHUNK = 500
+CASES = 1000
 
 FUNCTIONS = {1: dropout1d, 2: dropout2d, 3: dropout3d}
 KEYS = [(1, 2), (2**64 - 1, 0), (0x0123456789ABCDEF, 0xFEDCBA9876543210)]
@@ -162,18 +160,14 @@ def check(case):
     assert around.tobytes() == around_expected.tobytes(), "bytes beside the result, or of x"
 
 
-@pytest.mark.parametrize("begin", range(FIRST, FIRST + CASES, CHUNK))
+@pytest.mark.parametrize("begin", cases.chunks(CASES))
 def test_drawn_cases(begin):
-    for case in map(draw_case, range(begin, min(begin + CHUNK, FIRST + CASES))):
-        try:
-            check(case)
-        except Exception as error:
-            raise AssertionError(f"{error}\nin {case}") from error
+    cases.check_all(cases.chunk(begin, CASES, draw_case), check)
 
 
 def test_the_cases_are_of_every_kind():
     seen = set()
-    for case in map(draw_case, range(2000)):
+    for case in map(draw_case, range(CASES)):
         length = case.shape[case.axis]
         part = {0: "none", length: "all"}.get(case.n, "some")
         batch = "batch" if case.axis else "no batch"

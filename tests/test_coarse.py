@@ -23,7 +23,7 @@ import fastdrop
 from fastdrop import Key, coarse_dropout
 from fastdrop.keys import KeyStream
 
-CASES = 4000
+CASES = 2000
 LENGTHS = [0, 1, 1, 2, 3, 4, 5, 7, 8, 13, 16, 17, 31, 33, 64]
 
 
@@ -111,13 +111,7 @@ def check(case, holes, size):
 
 @pytest.mark.parametrize("begin", cases.chunks(CASES))
 def test_drawn_cases(begin):
-    end = cases.FIRST + cases.number_of_cases(CASES)
-    for number in range(begin, min(begin + cases.CHUNK, end)):
-        case = draw_case(number)
-        try:
-            check(*case)
-        except Exception as error:
-            raise AssertionError(f"{error}\nin {case}") from error
+    cases.check_all(cases.chunk(begin, CASES, draw_case), lambda case: check(*case))
 
 
 def test_the_cases_are_of_every_kind():

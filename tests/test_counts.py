@@ -7,9 +7,9 @@ FASTDROP_CASES makes a long search.
 
 import itertools
 import math
-import os
 from dataclasses import dataclass
 
+import cases
 import memory
 import numpy as np
 import pytest
@@ -19,9 +19,7 @@ from arrays import assert_same_bytes
 import fastdrop
 from fastdrop import dropout, keep_mask
 
-FIRST = int(os.environ.get("FASTDROP_FIRST_CASE", 0))
-CASES = int(os.environ.get("FASTDROP_CASES", 4000))
-CHUNK = 500
+CASES = 2000
 BLOCK = 16384
 TABLE = 4096  # ranks that a kernel looks at together; lines are longer or not
 
@@ -113,19 +111,15 @@ def check(case):
     assert around.tobytes() == out_expected.tobytes()
 
 
-@pytest.mark.parametrize("begin", range(FIRST, FIRST + CASES, CHUNK))
+@pytest.mark.parametrize("begin", cases.chunks(CASES))
 def test_drawn_cases(begin):
-    for case in map(draw_case, range(begin, min(begin + CHUNK, FIRST + CASES))):
-        try:
-            check(case)
-        except Exception as error:
-            raise AssertionError(f"{error}\nin {case}") from error
+    cases.check_all(cases.chunk(begin, CASES, draw_case), check)
 
 
 def test_the_cases_are_of_every_kind():
     """Counts and least numbers meet every other choice."""
     seen, lengths = set(), set()
-    for case in map(draw_case, range(4000)):
+    for case in map(draw_case, range(CASES)):
         length = case.shape[case.axis]
         inner = math.prod(case.shape[case.axis % len(case.shape) + 1 :])
         part = {0: "none", length: "all"}.get(case.n, "some")

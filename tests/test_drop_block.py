@@ -8,10 +8,10 @@ large FASTDROP_CASES makes a long search.
 import copy
 import itertools
 import math
-import os
 import pickle
 from dataclasses import dataclass
 
+import cases
 import memory
 import numpy as np
 import pytest
@@ -21,9 +21,7 @@ from arrays import assert_same_bytes, awkward_numbers
 import fastdrop
 from fastdrop import DropBlock2d, DropBlock3d, drop_block2d, drop_block3d, keep_mask
 
-FIRST = int(os.environ.get("FASTDROP_FIRST_CASE", 0))
-CASES = int(os.environ.get("FASTDROP_CASES", 3000))
-CHUNK = 500
+CASES = 1000
 
 FUNCTIONS = {2: drop_block2d, 3: drop_block3d}
 KEYS = [(1, 2), (2**64 - 1, 0), (0x0123456789ABCDEF, 0xFEDCBA9876543210)]
@@ -141,18 +139,14 @@ def check(case):
         assert y.strides == np.empty_like(x).strides
 
 
-@pytest.mark.parametrize("begin", range(FIRST, FIRST + CASES, CHUNK))
+@pytest.mark.parametrize("begin", cases.chunks(CASES))
 def test_drawn_cases(begin):
-    for case in map(draw_case, range(begin, min(begin + CHUNK, FIRST + CASES))):
-        try:
-            check(case)
-        except Exception as error:
-            raise AssertionError(f"{error}\nin {case}") from error
+    cases.check_all(cases.chunk(begin, CASES, draw_case), check)
 
 
 def test_the_cases_are_of_every_kind():
     seen = set()
-    for case in map(draw_case, range(3000)):
+    for case in map(draw_case, range(CASES)):
         channel = case.shape[-case.axes :]
         size = min(case.size, *channel)
         width = channel[-1]

@@ -38,7 +38,7 @@ CHANNELS = {
 
 @pytest.mark.parametrize("begin", chunks(CASES))
 def test_drawn_cases(begin):
-    check_all(chunk(begin, CASES, ("fill",)))
+    check_all(chunk(begin, CASES, extras=("fill",)))
 
 
 @pytest.mark.skipif("FASTDROP_FIRST_CASE" in os.environ, reason="one case is repeated")

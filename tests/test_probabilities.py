@@ -30,12 +30,12 @@ DEVIATIONS = 4.8917
 
 @pytest.mark.parametrize("begin", chunks(CASES))
 def test_drawn_cases(begin):
-    check_all(chunk(begin, CASES, EXTRAS))
+    check_all(chunk(begin, CASES, extras=EXTRAS))
 
 
 @pytest.mark.parametrize("begin", chunks(500))
 def test_drawn_cases_with_fills(begin):
-    check_all(chunk(begin, 500, ("fill", "p")))
+    check_all(chunk(begin, 500, extras=("fill", "p")))
 
 
 @pytest.mark.skipif("FASTDROP_FIRST_CASE" in os.environ, reason="one case is repeated")

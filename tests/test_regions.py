@@ -22,17 +22,17 @@ from fastdrop import Key, dropout, keep_mask
 from fastdrop._core import BLOCK
 
 CASES = 2000
-CUTS = 1000
+CUTS = 500
 
 
 @pytest.mark.parametrize("begin", chunks(CASES))
 def test_drawn_cases(begin):
-    check_all(chunk(begin, CASES, ("region",)))
+    check_all(chunk(begin, CASES, extras=("region",)))
 
 
 @pytest.mark.parametrize("begin", chunks(500))
 def test_drawn_cases_with_fills_and_arrays_of_p(begin):
-    check_all(chunk(begin, 500, ("fill", "p", "region")))
+    check_all(chunk(begin, 500, extras=("fill", "p", "region")))
 
 
 @pytest.mark.skipif("FASTDROP_FIRST_CASE" in os.environ, reason="one case is repeated")
