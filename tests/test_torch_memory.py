@@ -1,7 +1,7 @@
 """Memory: calls of fastdrop.torch and fastdrop.dask leave none behind, errors included.
 
 `FASTDROP_MEMORY_CALLS=100000 pytest tests/test_torch_memory.py` is the long run; of Dask,
-which makes a graph for each call, it makes a tenth as many.
+which makes a graph for each call, it makes a hundredth of them.
 """
 
 import numpy as np
@@ -56,7 +56,7 @@ def calls_of(name):
 @pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
 def test_memory_is_flat_in_pytorch(name):
     calls = list(calls_of(name))
-    assert_flat(calls, max(CALLS // len(calls) // 40, 10), PYTORCH)
+    assert_flat(calls, CALLS // len(calls), PYTORCH)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -68,7 +68,7 @@ def test_modules_leave_nothing_behind(name):
         x.grad = None
         module(x).sum().backward()
 
-    assert_flat([step, module.state_dict, lambda: repr(module)], max(CALLS // 3 // 40, 10), PYTORCH)
+    assert_flat([step, module.state_dict, lambda: repr(module)], CALLS // 3, PYTORCH)
 
 
 def test_every_function_and_module_is_called():
@@ -98,4 +98,4 @@ def test_memory_is_flat_in_dask(name):
         lambda: refused(ValueError, lambda: function(*first, p=1.5, **options)),
         lambda: refused(TypeError, lambda: function([1.0], p=0.5, offset="a", **options)),
     ]
-    assert_flat(calls, max(CALLS // len(calls) // 400, 10), DASK)
+    assert_flat(calls, CALLS // len(calls) // 100, DASK)
