@@ -1,7 +1,7 @@
 """Run the tests of dieharder (apt install dieharder) over streams of masks at p = 0.5.
 
     python tests/statistics/dieharder.py                # about 20 minutes per stream
-    python tests/statistics/dieharder.py --streams blocks --seed 1 --output dieharder.json
+    python tests/statistics/dieharder.py --streams blocks --seed 1 --samples 20 --output some.json
 
 Each test reads its own stream, of a fresh key, through a pipe; the seeds stand in the results.
 What is run are all tests that `dieharder -l` calls good, with their own numbers of samples, but
@@ -101,15 +101,15 @@ def alarms(figure: dict) -> bool:
     return failed or ("repeated" in figure and two_sided(figure["repeated"]) < REPEATED)
 
 
-def save(path: Path, options: str, results: dict[str, list[dict]]) -> None:
-    """Write the results of a run, a figure in each line."""
-    streams = [
-        f"{json.dumps(stream)}: [\n{line}\n]"
-        for stream, figures in results.items()
-        for line in [",\n".join(json.dumps(figure) for figure in figures)]
-    ]
+def save(path: Path, results: dict[str, dict]) -> None:
+    """Write what is known of each stream, a figure in each line."""
+    streams = []
+    for stream, one in results.items():
+        lines = ",\n".join(json.dumps(figure) for figure in one["figures"])
+        head = f'{json.dumps(stream)}: {{"options": {json.dumps(one["options"])}, "figures": ['
+        streams.append(f"{head}\n{lines}\n]}}")
     inner = ",\n".join(streams)
-    path.write_text(f'{{"options": {json.dumps(options)}, "streams": {{\n{inner}\n}}}}\n')
+    path.write_text(f"{{\n{inner}\n}}\n")
 
 
 def main() -> int:
@@ -118,7 +118,7 @@ def main() -> int:
     parser.add_argument("--streams", nargs="+", choices=STREAMS, default=list(STREAMS))
     parser.add_argument("--seed", type=int, help="by default a fresh one from the system")
     parser.add_argument("--samples", type=int, help="per test; by default as many as dieharder has")
-    parser.add_argument("--output", type=Path, help="a JSON file, rewritten after each test")
+    parser.add_argument("--output", type=Path, help="a JSON file, in which other streams stay")
     arguments = parser.parse_args()
     if shutil.which("dieharder") is None:
         parser.error("there is no dieharder here: apt install dieharder")
@@ -127,14 +127,17 @@ def main() -> int:
     if arguments.samples is not None:
         options += f" --samples {arguments.samples}"
     print(options, flush=True)
-    results: dict[str, list[dict]] = {}
+    output, alarm = arguments.output, False
+    results = json.loads(output.read_text()) if output and output.exists() else {}
     for stream in arguments.streams:
+        results[stream] = {"options": options, "figures": []}
         for figure in run_stream(stream, seed, arguments.samples):
-            results.setdefault(stream, []).append(figure)
+            results[stream]["figures"].append(figure)
+            alarm = alarm or alarms(figure)
             print(f"{stream}: {figure}{'  ALARM' if alarms(figure) else ''}", flush=True)
-            if arguments.output:
-                save(arguments.output, options, results)
-    return int(any(alarms(figure) for figures in results.values() for figure in figures))
+            if output:
+                save(output, results)
+    return int(alarm)
 
 
 if __name__ == "__main__":

@@ -73,9 +73,11 @@ def statistics() -> str:
 
 def of_dieharder() -> str:
     """Write a row for each stream, and the weak figures with their repetitions."""
-    run = load("dieharder")
-    rows = [["stream", "p-values", "weak", "repeated, p", "failed", "smallest", "largest"]]
-    for stream, figures in run["streams"].items():
+    results = load("dieharder")
+    head = ["stream", "options", "p-values", "weak", "repeated, p", "failed", "smallest", "largest"]
+    rows = [head]
+    for stream, one in results.items():
+        figures = one["figures"]
         weak = [figure for figure in figures if "repeated" in figure]
         again = [
             f"{one['test']} {one['size']}: {one['p']:.4f}, then {one['repeated']['p']:.4f}"
@@ -85,7 +87,8 @@ def of_dieharder() -> str:
         p = [figure["p"] for figure in figures]
         rows.append(
             [
-                stream,
+                f"`{stream}`",
+                f"`{one['options']}`",
                 str(len(figures)),
                 str(len(weak)),
                 "; ".join(again),
@@ -94,9 +97,8 @@ def of_dieharder() -> str:
                 f"{max(p):.4f}",
             ]
         )
-    done = len(rows) - 1, len(STREAMS)
-    state = "all streams" if done[0] == done[1] else f"in stream {done[0]} of {done[1]} so far"
-    return f"`python tests/statistics/dieharder.py {run['options']}`, {state}:\n\n{table(rows)}"
+    command = "`python tests/statistics/dieharder.py --streams ...`"
+    return f"{len(results)} of {len(STREAMS)} streams, by {command}:\n\n{table(rows)}"
 
 
 def filled(text: str) -> str:
