@@ -39,9 +39,9 @@ def cleared(a: dict[str, Any]) -> np.ndarray:
 def dropped(a: dict[str, Any]) -> Any:
     """Return what a dropped element becomes, or None for all bits 0."""
     fill = a.get("fill", 0)
-    return (
-        None if type(fill) is int and fill == 0 else np.array(fill, reference.native(a["x"]).dtype)
-    )
+    if type(fill) is int and fill == 0:
+        return None
+    return reference.converted(fill, reference.native(a["x"]).dtype)
 
 
 def dropout(a: dict[str, Any], key: reference.Key) -> Expected:

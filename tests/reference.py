@@ -312,6 +312,14 @@ def dropout(
     return apply_mask(x, kept, p, scale, fill)
 
 
+def converted(fill: Any, dtype: np.dtype) -> np.ndarray:
+    """Return a fill in another dtype, as exact as that is."""
+    array = np.asarray(fill)
+    if dtype == np.clongdouble and array.dtype.kind in "iu":
+        return array.astype(dtype)  # NumPy would take Python's ints by way of doubles
+    return np.array(fill, dtype)
+
+
 def apply_mask(
     x: np.ndarray, kept: np.ndarray, p: float | np.ndarray, scale: bool = True, fill: Any = 0
 ) -> np.ndarray:
@@ -324,7 +332,7 @@ def apply_mask(
         kept = kept & (p < 1)
         x = on_line(x, scale_of(p, x.dtype), None) if kept.any() else x
     # np.array(0, np.longdouble) may have any bits as its padding; a dropped element has 0.
-    dropped = None if type(fill) is int and fill == 0 else np.array(fill, x.dtype)
+    dropped = None if type(fill) is int and fill == 0 else converted(fill, x.dtype)
     return chosen(kept, x, dropped)
 
 

@@ -127,6 +127,14 @@ def test_numbers_that_a_dtype_can_hold(dtype, fills, key, words):
         assert all(np.signbit(np.array(fill, dtype).real) == sign for sign in negative)
 
 
+@pytest.mark.parametrize("fill", [2**63 - 1, 999_999_999_999_999_999, -(2**63) + 1, [2**53 + 1]])
+def test_a_complex_long_double_is_filled_with_each_int_exactly(fill, key, words):
+    """NumPy itself takes Python's ints there by way of doubles."""
+    kept = reference.keep(0, 200, 0.4, words)
+    y = all_ways(np.ones(200, "clongdouble"), 0.4, fill, key, scale=False)
+    assert (y[~kept] == np.asarray(fill).astype("clongdouble")).all()
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_dtypes_that_are_added_to_numpy_have_fills(name, key, words):
     ml_dtypes = pytest.importorskip("ml_dtypes")
