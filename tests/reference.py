@@ -313,10 +313,12 @@ def dropout(
 
 
 def converted(fill: Any, dtype: np.dtype) -> np.ndarray:
-    """Return a fill in another dtype, as exact as that is."""
+    """Return a fill in another dtype: an int of 64 bits exactly, a longer one as a double."""
+    if type(fill) is int and not -(2**63) <= fill < 2**64:
+        fill = float(fill)
     array = np.asarray(fill)
-    if dtype == np.clongdouble and array.dtype.kind in "iu":
-        return array.astype(dtype)  # NumPy would take Python's ints by way of doubles
+    if array.dtype.kind in "iu" and (dtype == np.clongdouble or dtype.kind == "V"):
+        return array.astype(dtype)  # Python's ints would come by way of doubles, or not at all
     return np.array(fill, dtype)
 
 

@@ -146,6 +146,14 @@ def test_dtypes_that_are_added_to_numpy_have_fills(name, key, words):
     assert_same_bytes(y, np.where(kept, x, np.ones((), x.dtype)))
 
 
+def test_an_added_dtype_is_filled_with_ints_of_any_size(key, words):
+    dtype = np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
+    kept = reference.keep(0, 200, 0.4, words)
+    for fill in (2**63, 2**64 - 1, 2**64, -(2**70)):
+        y = all_ways(np.ones(200, dtype), 0.4, fill, key, scale=False)
+        assert_same_bytes(y, np.where(kept, np.ones((), dtype), np.array(float(fill), dtype)))
+
+
 @pytest.mark.parametrize(
     ("name", "fills"),
     [
