@@ -97,8 +97,10 @@ def of_dieharder() -> str:
                 f"{max(p):.4f}",
             ]
         )
+    total = sum(len(one["figures"]) for one in results.values())
+    streams = f"{total} p-values of {len(results)} of {len(STREAMS)} streams"
     command = "`python tests/statistics/dieharder.py --streams ...`"
-    return f"{len(results)} of {len(STREAMS)} streams, by {command}:\n\n{table(rows)}"
+    return f"{streams}, by {command}:\n\n{table(rows)}"
 
 
 def filled(text: str) -> str:
